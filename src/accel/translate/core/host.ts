@@ -1,0 +1,46 @@
+// What the core asks of its host. The host's side is ../core-module.ts.
+
+/** Unwinds to the host's run loop. State is all in memory: an exception or an exit reason is set before. */
+// @ts-ignore: decorator
+@external("host", "unwind")
+declare function hostUnwind(): void;
+
+// @ts-ignore: decorator
+@external("host", "portRead")
+export declare function hostPortRead(cpu: usize, port: u32, size: u32): u32;
+// @ts-ignore: decorator
+@external("host", "portWrite")
+export declare function hostPortWrite(cpu: usize, port: u32, size: u32, value: u32): void;
+/** Guest-physical addresses cross as f64: they are below 2^52. Sizes 1, 2, 4. */
+// @ts-ignore: decorator
+@external("host", "mmioRead")
+export declare function hostMmioRead(cpu: usize, gpa: f64, size: u32): u32;
+// @ts-ignore: decorator
+@external("host", "mmioWrite")
+export declare function hostMmioWrite(cpu: usize, gpa: f64, size: u32, value: u32): void;
+/** The PIC's acknowledge cycle: the vector. */
+// @ts-ignore: decorator
+@external("host", "acknowledgePic")
+export declare function hostAcknowledgePic(cpu: usize): u32;
+/** A level-triggered interrupt was ended in the local APIC. */
+// @ts-ignore: decorator
+@external("host", "endOfInterrupt")
+export declare function hostEndOfInterrupt(cpu: usize, vector: u32): void;
+/** The ICR was written: the host routes it. */
+// @ts-ignore: decorator
+@external("host", "sendIpi")
+export declare function hostSendIpi(cpu: usize, icrLow: u32, destination: u32): void;
+/** The machine's clock in nanoseconds. */
+// @ts-ignore: decorator
+@external("host", "now")
+export declare function hostNow(cpu: usize): f64;
+/** 32 random bits, for RDRAND and RDSEED. */
+// @ts-ignore: decorator
+@external("host", "random")
+export declare function hostRandom(cpu: usize): u32;
+
+/** Leaves the wasm stack. Never returns. */
+export function unwind(): void {
+  hostUnwind();
+  unreachable();
+}

@@ -1,0 +1,163 @@
+/**
+ * The accelerator contract, shaped after KVM's: an accelerator makes vCPUs for a machine, a vCPU runs
+ * until there is a reason to leave and says which. Interpreter, translator and KVM implement it; the
+ * machine, its devices, the loaders and the tests know nothing else.
+ */
+import type { GuestMemory } from "../guest-memory/guest-memory.js";
+import type { CpuModel } from "./cpu-model.js";
+import type { Intercepts } from "./intercepts.js";
+import type { VcpuState } from "./state.js";
+
+/** What the vCPU's instructions and interrupt logic reach outside of it: the machine's side. */
+export interface VcpuBus {
+  /** `size` is 1, 2 or 4; unsigned. */
+  portRead(port: number, size: number): number;
+  portWrite(port: number, size: number, value: number): void;
+  /** Guest-physical addresses outside every writable slot. `size` is 1, 2 or 4; wider accesses come as several. */
+  mmioRead(gpa: number, size: number): number;
+  mmioWrite(gpa: number, size: number, value: number): void;
+  /** The PIC's interrupt acknowledge cycle: returns the vector. */
+  acknowledgePic(): number;
+  /** A level-triggered vector was ended in a local APIC: IOAPICs look for it. */
+  endOfInterrupt(vector: number): void;
+  /** A vCPU sends an interrupt by its local APIC's ICR; the machine finds the targets and calls `interrupt` on them. */
+  sendIpi(message: InterruptMessage, from: number): void;
+}
+
+/** The machine's clock as a vCPU sees it. */
+export interface VcpuClock {
+  /** `icount`: time is instructions retired, and `run` must count exactly. */
+  readonly mode: "real" | "icount";
+  /** Nanoseconds since power-on. In icount mode it follows from the vCPUs' instruction counts. */
+  now(): number;
+}
+
+/** An interrupt on the way to local APICs, from an MSI, an IOAPIC or an ICR. */
+export interface InterruptMessage {
+  /** APIC id, or logical destination. */
+  destination: number;
+  destinationMode: "physical" | "logical";
+  deliveryMode: "fixed" | "lowest" | "smi" | "nmi" | "init" | "startup" | "extint";
+  vector: number;
+  triggerMode: "edge" | "level";
+  /** False only for the INIT level de-assert. */
+  level: boolean;
+  shorthand: "none" | "self" | "all" | "others";
+}
+
+export interface VcpuOptions {
+  /** Index, and the initial APIC id. */
+  id: number;
+  /** How many vCPUs the machine has. */
+  count: number;
+  model: CpuModel;
+  bus: VcpuBus;
+  clock: VcpuClock;
+}
+
+export interface RunLimits {
+  /** Leave after this many instructions (exactly, where the accelerator counts; else as a hint). */
+  instructions: number;
+  /** Leave at this clock time (ns) at the latest, or a little after it. */
+  deadline?: number;
+}
+
+/** Why a vCPU left `run`. */
+export type VcpuExit =
+  /** The budget or the deadline was reached, or `kick` was called. */
+  | { reason: "budget" }
+  /** HLT (or MWAIT): nothing to do until an interrupt, or `deadline` of the vCPU's own timer (ns; null: none). */
+  | { reason: "halt"; deadline: number | null }
+  /** An access that this accelerator leaves to its caller: perform it, hand a read's value to `completeAccess`, run again. */
+  | { reason: "io"; port: number; size: number; write: boolean; value: number }
+  | { reason: "mmio"; gpa: number; size: number; write: boolean; value: number }
+  /** Triple fault. */
+  | { reason: "shutdown" }
+  | { reason: "hypercall" }
+  /** An event of the intercept mask; the instruction has not executed; RIP is at it. */
+  | {
+      reason: "intercept";
+      event: keyof Intercepts;
+      instructionLength: number;
+      detail: number;
+      errorCode: number | null;
+    }
+  /** Breakpoint (address in RIP), watchpoint (its address and kind) or a finished single step. */
+  | { reason: "debug"; cause: "breakpoint" | "watchpoint" | "step"; address: bigint; access?: "read" | "write" }
+  /** Something the accelerator does not implement, or a defect in it. The machine stops with it. */
+  | { reason: "internal-error"; error: AcceleratorError };
+
+export type AcceleratorErrorCode =
+  | "UNIMPLEMENTED_INSTRUCTION"
+  | "UNIMPLEMENTED_FEATURE"
+  | "ACCELERATOR_UNAVAILABLE"
+  | "ACCELERATOR_DEFECT"
+  | "STATE_MISMATCH";
+
+export class AcceleratorError extends Error {
+  override readonly name = "AcceleratorError";
+  constructor(
+    readonly code: AcceleratorErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** What a debugger asks of a vCPU. Addresses are linear. */
+export interface DebugControl {
+  singleStep: boolean;
+  breakpoints: readonly bigint[];
+  watchpoints: readonly { address: bigint; size: number; access: "write" | "read" | "access" }[];
+}
+
+/** Counters since creation, for `--stats`. All are monotonic. */
+export interface VcpuCounters {
+  instructions: number;
+  /** Exits by reason, and the accelerator's own kinds. */
+  exits: Record<string, number>;
+  /** What else the accelerator counts: blocks decoded, TLB misses, invalidations... */
+  details: Record<string, number>;
+}
+
+export interface Vcpu {
+  readonly id: number;
+  /**
+   * Runs until there is a reason to leave. Interpreter and translator answer at once, KVM by a promise.
+   * Interrupts from `interrupt`, `nmi` and `setExtInt` are taken inside.
+   */
+  run(limits: RunLimits): VcpuExit | Promise<VcpuExit>;
+  /** The value of the read that the last `io` or `mmio` exit asked for. */
+  completeAccess(value: number): void;
+  /** Makes a `run` under way leave soon with `budget`. May be called from inside a bus access. */
+  kick(): void;
+  /** The PIC's INTR wire, at LINT0. */
+  setExtInt(level: boolean): void;
+  /** A message arrives at this vCPU's local APIC; true when this APIC accepts it as a destination. */
+  interrupt(message: InterruptMessage): boolean;
+  /** Whether this APIC matches the destination (for lowest priority and shorthands). */
+  matches(message: InterruptMessage): boolean;
+  nmi(): void;
+  /** Time (ns) at which the local APIC's timer or TSC deadline wants to fire, or null. */
+  timerDeadline(): number | null;
+  /** Whether something would wake the vCPU from HLT now. */
+  hasPendingWork(): boolean;
+  getState(): VcpuState;
+  /** Throws AcceleratorError STATE_MISMATCH before anything changed where the state cannot be taken. */
+  setState(state: VcpuState): void;
+  /** Power-on state; the bootstrap processor runs at the reset vector, the others wait for SIPI. */
+  reset(): void;
+  setIntercepts(intercepts: Partial<Intercepts>): void;
+  setDebug(control: DebugControl | null): void;
+  /** Linear to guest-physical by the current page tables, without side effects; null where not mapped. */
+  translate(linear: bigint): number | null;
+  counters(): VcpuCounters;
+  /** Gives back what the vCPU holds. It must not be used afterwards. */
+  close(): void;
+}
+
+export interface Accelerator {
+  readonly name: "interpret" | "translate" | "kvm" | "fake";
+  createVcpu(memory: GuestMemory, options: VcpuOptions): Vcpu;
+}
