@@ -53,6 +53,8 @@ export interface VcpuOptions {
   model: CpuModel;
   bus: VcpuBus;
   clock: VcpuClock;
+  /** 32 random bits for RDRAND and RDSEED; without it the host's generator. A deterministic machine passes a seeded one. */
+  random?: () => number;
 }
 
 export interface RunLimits {
@@ -123,6 +125,8 @@ export interface VcpuCounters {
 
 export interface Vcpu {
   readonly id: number;
+  /** Instructions retired since reset; right also when read from inside a bus access. */
+  readonly instructions: number;
   /**
    * Runs until there is a reason to leave. Interpreter and translator answer at once, KVM by a promise.
    * Interrupts from `interrupt`, `nmi` and `setExtInt` are taken inside.
@@ -138,6 +142,8 @@ export interface Vcpu {
   interrupt(message: InterruptMessage): boolean;
   /** Whether this APIC matches the destination (for lowest priority and shorthands). */
   matches(message: InterruptMessage): boolean;
+  /** For lowest priority delivery: the vCPU with the lowest value gets it. */
+  priority(): number;
   nmi(): void;
   /** Time (ns) at which the local APIC's timer or TSC deadline wants to fire, or null. */
   timerDeadline(): number | null;
