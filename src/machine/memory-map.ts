@@ -1,0 +1,106 @@
+/**
+ * The q35 memory map: where RAM, ROM and the board's fixed register windows are.
+ *
+ * RAM of less than 0xb0000000 bytes is all below the PCI hole; of more, 2 GiB are there and the rest
+ * starts at 4 GiB.
+ */
+import { E820_RAM, E820_RESERVED, type E820Entry } from "../boot/e820.js";
+import {
+  GuestMemoryError,
+  MAX_RAM_BYTES,
+  type MemorySlot,
+  PAGE_SIZE,
+  RAM_OFFSET,
+  ROM_BYTES,
+  ROM_OFFSET,
+} from "../guest-memory/guest-memory.js";
+
+export const MIB = 1 << 20;
+export const FOUR_GIB = 0x1_0000_0000;
+
+/** Frame buffer and text memory of a VGA: never RAM. */
+export const VGA_HOLE = 0xa0000;
+export const VGA_HOLE_END = 0xc0000;
+/** Firmware's shadow below 1 MiB: ACPI tables, or the end of the ROM. */
+export const SYSTEM_ROM = 0xe0000;
+export const SYSTEM_ROM_END = 0x100000;
+/** Extended BIOS data area: the last KiB of conventional memory. */
+export const EBDA = 0x9fc00;
+
+export const ECAM = 0xb0000000;
+export const ECAM_BYTES = 0x10000000;
+/** Window for the BARs of PCI devices that need 32-bit addresses. */
+export const PCI_MMIO = ECAM + ECAM_BYTES;
+export const PCI_MMIO_END = 0xfec00000;
+export const IOAPIC_BASE = 0xfec00000;
+export const HPET_BASE = 0xfed00000;
+export const LAPIC_BASE = 0xfee00000;
+/** Top of the 16 MiB below 4 GiB where ROMs end. */
+export const ROM_END = FOUR_GIB;
+
+/** RAM of more than this is split around the PCI hole. */
+const MAX_UNSPLIT_RAM = 0xb0000000;
+const SPLIT_LOW_RAM = 0x80000000;
+const MIN_RAM = 2 * MIB;
+
+export interface MemoryMap {
+  readonly ramSize: number;
+  /** End of RAM below the PCI hole. */
+  readonly lowRamEnd: number;
+  /** End of RAM above 4 GiB; 4 GiB where there is none. */
+  readonly highRamEnd: number;
+  /** Window for 64-bit BARs. */
+  readonly pciMmio64: { readonly base: number; readonly size: number };
+  readonly slots: readonly MemorySlot[];
+  readonly e820: readonly E820Entry[];
+}
+
+/**
+ * @param ramSize bytes, a multiple of 4096
+ * @param romSize bytes of the ROM that ends at 4 GiB, or 0; its last 128 KiB show below 1 MiB too
+ * @throws GuestMemoryError GUEST_MEMORY_SIZE
+ */
+export function layOutMemory(ramSize: number, romSize: number): MemoryMap {
+  if (!Number.isInteger(ramSize) || ramSize % PAGE_SIZE !== 0 || ramSize < MIN_RAM || ramSize > MAX_RAM_BYTES) {
+    const limits = `between ${MIN_RAM / MIB} and ${Math.floor(MAX_RAM_BYTES / MIB)} MiB`;
+    throw new GuestMemoryError(
+      "GUEST_MEMORY_SIZE",
+      `memory must be ${limits}, a multiple of 4 KiB; it is ${ramSize} bytes`,
+    );
+  }
+  if (romSize % PAGE_SIZE !== 0 || romSize > ROM_BYTES) {
+    throw new GuestMemoryError("GUEST_MEMORY_SIZE", `a ROM of ${romSize} bytes does not fit the machine`);
+  }
+  const lowRamEnd = ramSize < MAX_UNSPLIT_RAM ? ramSize : SPLIT_LOW_RAM;
+  const highRamEnd = FOUR_GIB + (ramSize - lowRamEnd);
+  const shadow = Math.min(romSize, SYSTEM_ROM_END - SYSTEM_ROM);
+  const ram = (gpa: number, end: number, offset = RAM_OFFSET + gpa): MemorySlot => ({
+    gpa,
+    size: end - gpa,
+    offset,
+    readonly: false,
+  });
+  const slots = [ram(0, VGA_HOLE)];
+  if (shadow > 0) {
+    slots.push(ram(VGA_HOLE_END, SYSTEM_ROM_END - shadow), ram(SYSTEM_ROM_END, lowRamEnd));
+    const offset = ROM_OFFSET + romSize - shadow;
+    slots.push({ gpa: SYSTEM_ROM_END - shadow, size: shadow, offset, readonly: true });
+    slots.push({ gpa: ROM_END - romSize, size: romSize, offset: ROM_OFFSET, readonly: true });
+  } else {
+    slots.push(ram(VGA_HOLE_END, lowRamEnd));
+  }
+  if (highRamEnd > FOUR_GIB) slots.push(ram(FOUR_GIB, highRamEnd, RAM_OFFSET + lowRamEnd));
+
+  const e820: E820Entry[] = [
+    { base: 0, size: EBDA, type: E820_RAM },
+    { base: EBDA, size: VGA_HOLE - EBDA, type: E820_RESERVED },
+    { base: SYSTEM_ROM, size: SYSTEM_ROM_END - SYSTEM_ROM, type: E820_RESERVED },
+    { base: SYSTEM_ROM_END, size: lowRamEnd - SYSTEM_ROM_END, type: E820_RAM },
+    { base: ECAM, size: ECAM_BYTES, type: E820_RESERVED },
+  ];
+  if (romSize > 0) e820.push({ base: ROM_END - romSize, size: romSize, type: E820_RESERVED });
+  if (highRamEnd > FOUR_GIB) e820.push({ base: FOUR_GIB, size: highRamEnd - FOUR_GIB, type: E820_RAM });
+
+  const base64 = Math.ceil(highRamEnd / 2 ** 30) * 2 ** 30;
+  return { ramSize, lowRamEnd, highRamEnd, pciMmio64: { base: base64, size: 32 * 2 ** 30 }, slots, e820 };
+}
