@@ -159,8 +159,6 @@ export interface Vcpu {
   /** Linear to guest-physical by the current page tables, without side effects; null where not mapped. */
   translate(linear: bigint): number | null;
   counters(): VcpuCounters;
-  /** `counters().instructions`, cheaply: the icount clock asks at each reading of the time, also inside a bus access. */
-  retired(): number;
   /** Gives back what the vCPU holds. It must not be used afterwards. */
   close(): void;
 }
