@@ -35,7 +35,7 @@ export const SSE_MEM: u64 = 1 << 25;
 export const SSE_REG: u64 = 1 << 26;
 // The memory operand is written and not read.
 export const SSE_STORE: u64 = 1 << 27;
-// The memory operand has to lie on 16 bytes, else #GP(0). The handler checks.
+// The memory operand has to lie on 16 bytes, else #GP(0). The handler checks. (SHA: on Intel's processors only.)
 export const SSE_ALIGNED: u64 = 1 << 28;
 // A register form with an implicit memory operand at DS:rDI (MASKMOVQ, MASKMOVDQU). The record gets base RDI,
 // segment DS or the override, and F_EA_SPECIAL as for a memory form, besides F_MODREG and both register numbers.
@@ -54,7 +54,7 @@ const PF2: u32 = 3;
 const IMM: u64 = 1 << SSE_IMM_SHIFT;
 const BOTH: u64 = SSE_MEM | SSE_REG;
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function pack(op: u32, feature: u32, size: u32, flags: u64): u64 {
   return (<u64>op) | ((<u64>size) << SSE_SIZE_SHIFT) | ((<u64>feature) << SSE_FEATURE_SHIFT) | flags;
@@ -396,17 +396,17 @@ function decode0F38(opcode: u32, prefix: u32): u64 {
     case 0x1e:
       return packed(0x100 + opcode, prefix, FEATURE_SSSE3, FEATURE_SSSE3);
     case 0xc8:
-      return prefix == NONE ? xmm(OP_SHA1NEXTE, FEATURE_SHA, 0) : 0;
+      return prefix == NONE ? scalar(OP_SHA1NEXTE, FEATURE_SHA, 16, 0) : 0;
     case 0xc9:
-      return prefix == NONE ? xmm(OP_SHA1MSG1, FEATURE_SHA, 0) : 0;
+      return prefix == NONE ? scalar(OP_SHA1MSG1, FEATURE_SHA, 16, 0) : 0;
     case 0xca:
-      return prefix == NONE ? xmm(OP_SHA1MSG2, FEATURE_SHA, 0) : 0;
+      return prefix == NONE ? scalar(OP_SHA1MSG2, FEATURE_SHA, 16, 0) : 0;
     case 0xcb:
-      return prefix == NONE ? xmm(OP_SHA256RNDS2, FEATURE_SHA, 0) : 0;
+      return prefix == NONE ? scalar(OP_SHA256RNDS2, FEATURE_SHA, 16, 0) : 0;
     case 0xcc:
-      return prefix == NONE ? xmm(OP_SHA256MSG1, FEATURE_SHA, 0) : 0;
+      return prefix == NONE ? scalar(OP_SHA256MSG1, FEATURE_SHA, 16, 0) : 0;
     case 0xcd:
-      return prefix == NONE ? xmm(OP_SHA256MSG2, FEATURE_SHA, 0) : 0;
+      return prefix == NONE ? scalar(OP_SHA256MSG2, FEATURE_SHA, 16, 0) : 0;
   }
   if (prefix == NONE) return 0;
   switch (opcode) {
@@ -468,7 +468,7 @@ function decode0F38(opcode: u32, prefix: u32): u64 {
 function decode0F3A(opcode: u32, prefix: u32, rexW: u32): u64 {
   if (prefix == NONE) {
     if (opcode == 0x0f) return scalar(OP_MMX_PALIGNR, FEATURE_SSSE3, 8, IMM);
-    return opcode == 0xcc ? xmm(OP_SHA1RNDS4, FEATURE_SHA, IMM) : 0;
+    return opcode == 0xcc ? scalar(OP_SHA1RNDS4, FEATURE_SHA, 16, IMM) : 0;
   }
   if (prefix != P66) return 0;
   switch (opcode) {
