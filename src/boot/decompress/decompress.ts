@@ -1,7 +1,11 @@
 /** The compressions that Linux offers for its kernel image, told apart by their magic numbers. */
+import { bzip2Decompress } from "./bzip2.js";
 import { gzipDecompress } from "./gzip.js";
 import { lz4Decompress } from "./lz4.js";
+import { lzmaDecompress } from "./lzma.js";
+import { lzoDecompress } from "./lzo.js";
 import { DecompressError } from "./output.js";
+import { xzDecompress } from "./xz.js";
 import { zstdDecompress } from "./zstd.js";
 
 type Decompressor = (input: Uint8Array, limit: number) => Uint8Array | Promise<Uint8Array>;
@@ -14,6 +18,10 @@ interface Format {
 
 const FORMATS: readonly Format[] = [
   { name: "gzip", magic: [0x1f, 0x8b, 0x08], decompress: gzipDecompress },
+  { name: "bzip2", magic: [0x42, 0x5a, 0x68], decompress: bzip2Decompress },
+  { name: "LZMA", magic: [0x5d, 0x00, 0x00], decompress: lzmaDecompress },
+  { name: "xz", magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], decompress: xzDecompress },
+  { name: "LZO", magic: [0x89, 0x4c, 0x5a, 0x4f, 0x00, 0x0d, 0x0a, 0x1a, 0x0a], decompress: lzoDecompress },
   { name: "LZ4", magic: [0x02, 0x21, 0x4c, 0x18], decompress: lz4Decompress },
   { name: "Zstandard", magic: [0x28, 0xb5, 0x2f, 0xfd], decompress: zstdDecompress },
 ];

@@ -1,4 +1,7 @@
-/** Zstandard (RFC 8878), by the fzstd package, which does not verify checksums. */
+/**
+ * Zstandard (RFC 8878), by the fzstd package. It does not verify checksums, and it fills the buffer that it
+ * is given without saying how far: the size must be known from outside.
+ */
 import { decompress } from "fzstd";
 import { DecompressError } from "./output.js";
 
