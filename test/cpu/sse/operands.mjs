@@ -19,15 +19,52 @@ const SINGLES = [
   0x7fbfffff, 0x7fc00000, 0x7fc00001, 0x7fffffff, 0x20000000, 0x1f800000, 0x5f800000, 0x60000000,
 ];
 const DOUBLES = [
-  0n, 1n, 2n, 0xfffffffffffffn, 0xffffffffffffen, 0x8000000000000n, 0x10000000000000n, 0x10000000000001n,
-  0x20000000000000n, 0x3ff0000000000000n, 0x3ff0000000000001n, 0x3fefffffffffffffn, 0x3ff8000000000000n,
-  0x3fe0000000000000n, 0x4004000000000000n, 0x400c000000000000n, 0x41dfffffffc00000n, 0x41dfffffffe00000n,
-  0x41dfffffffffffffn, 0x41e0000000000000n, 0x41e0000000200000n, 0x43dfffffffffffffn, 0x43e0000000000000n,
-  0x4330000000000000n, 0x4330000000000001n, 0x4340000000000000n, 0x7fefffffffffffffn, 0x7feffffffffffffen,
-  0x7fe0000000000000n, 0x7ff0000000000000n, 0x7ff0000000000001n, 0x7ff7ffffffffffffn, 0x7ff8000000000000n,
-  0x7ff8000000000001n, 0x7fffffffffffffffn, 0x47efffffe0000000n, 0x47efffffefffffffn, 0x47effffff0000000n,
-  0x3810000000000000n, 0x380fffffffffffffn, 0x380fffffe0000000n, 0x380ffffff0000000n, 0x36a0000000000000n,
-  0x3690000000000000n, 0x3690000000000001n, 0x380fffffc0000000n,
+  0n,
+  1n,
+  2n,
+  0xfffffffffffffn,
+  0xffffffffffffen,
+  0x8000000000000n,
+  0x10000000000000n,
+  0x10000000000001n,
+  0x20000000000000n,
+  0x3ff0000000000000n,
+  0x3ff0000000000001n,
+  0x3fefffffffffffffn,
+  0x3ff8000000000000n,
+  0x3fe0000000000000n,
+  0x4004000000000000n,
+  0x400c000000000000n,
+  0x41dfffffffc00000n,
+  0x41dfffffffe00000n,
+  0x41dfffffffffffffn,
+  0x41e0000000000000n,
+  0x41e0000000200000n,
+  0x43dfffffffffffffn,
+  0x43e0000000000000n,
+  0x4330000000000000n,
+  0x4330000000000001n,
+  0x4340000000000000n,
+  0x7fefffffffffffffn,
+  0x7feffffffffffffen,
+  0x7fe0000000000000n,
+  0x7ff0000000000000n,
+  0x7ff0000000000001n,
+  0x7ff7ffffffffffffn,
+  0x7ff8000000000000n,
+  0x7ff8000000000001n,
+  0x7fffffffffffffffn,
+  0x47efffffe0000000n,
+  0x47efffffefffffffn,
+  0x47effffff0000000n,
+  0x3810000000000000n,
+  0x380fffffffffffffn,
+  0x380fffffe0000000n,
+  0x380ffffff0000000n,
+  0x36a0000000000000n,
+  0x3690000000000000n,
+  0x3690000000000001n,
+  0x380fffffc0000000n,
 ];
 
 export function single(random) {
@@ -81,7 +118,8 @@ export function fill(view, at, bytes, random, what) {
       const r = random();
       let value = r & 255;
       if (style === 0) value = [0, 1, 0x7f, 0x80, 0xff][r % 5];
-      else if (style === 1) value = r & 3; // strings: few letters and ends
+      else if (style === 1)
+        value = r & 3; // strings: few letters and ends
       else if (style === 2) value = r % 24 === 0 ? 0 : 0x61 + (r & 3);
       else if (style === 3) value = i % 8 === 0 ? r & 127 : 0; // shift counts
       view.setUint8(at + i, value);

@@ -19,8 +19,8 @@ import {
   PUNPCKLWD,
 } from "./sse-ops";
 import {
-  imm8, isRegister, regBase, regGpr, regMmx, rmBase, rmGpr, rmMmx, setReg, source128, source64, sourceGpr32, sourceGpr64,
-  sourceMmx,
+  imm8, isRegister, regBase, regGpr, regMmx, rmBase, rmGpr, rmMmx, setReg, source128, source64, sourceGpr32,
+  sourceGpr64, sourceMmx,
 } from "./sse-operands";
 import { shiftKind, shuffleWords } from "./sse-shuffle";
 

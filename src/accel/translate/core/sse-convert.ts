@@ -1,5 +1,5 @@
 // Conversions between integers, single and double precision.
-import { GPR, MXCSR, ST, XMM } from "../layout";
+import { GPR, MXCSR, XMM } from "../layout";
 import {
   DOWN, IE, NEAREST, PE, UP, ZERO, begin, denormalsAreZeros, exactFromInteger, exactNarrow, exactWiden, finish,
   roundingMode, signal,
@@ -9,9 +9,7 @@ import {
   OP_CVTTPS2DQ,
 } from "./sse-ops";
 import { F_REXW, REC_FLAGS } from "./record";
-import {
-  getReg, regBase, regGpr, setReg, source128, source32, source64, sourceGpr32, sourceGpr64,
-} from "./sse-operands";
+import { regBase, regGpr, setReg, source128, source32, source64, sourceGpr32, sourceGpr64 } from "./sse-operands";
 
 const LEAST_NORMAL64: f64 = 2.2250738585072014e-308;
 const LEAST_NORMAL32: f32 = 1.1754943508222875e-38;
@@ -66,6 +64,12 @@ export function integerToDouble(cpu: usize, rec: usize): void {
     return;
   }
   const value = <i64>sourceGpr64(cpu, rec);
+  const converted = <f64>value;
+  // Up to 2^53 in magnitude nothing is lost.
+  if (abs<f64>(converted) < 9007199254740992.0) {
+    store<f64>(regBase(cpu, rec), converted, XMM);
+    return;
+  }
   begin(cpu);
   const r = exactFromInteger(value, 52);
   finish(cpu);

@@ -5,23 +5,26 @@ import {
   FEATURE_SSE4_2, FEATURE_SSE4A, FEATURE_SSSE3,
 } from "../feature-bits";
 import {
-  OP_ADDSUBPD, OP_ADDSUBPS, OP_AESDEC, OP_AESDECLAST, OP_AESENC, OP_AESENCLAST, OP_AESIMC, OP_AESKEYGENASSIST, OP_BLENDPD,
-  OP_BLENDPS, OP_BLENDVPD, OP_BLENDVPS, OP_CMPPS, OP_COMISD, OP_COMISS, OP_CVTDQ2PD, OP_CVTPD2DQ, OP_CVTPD2PI,
-  OP_CVTPI2PD, OP_CVTPI2PS, OP_CVTPS2PI, OP_CVTSD2SI, OP_CVTSI2SD, OP_CVTSI2SS, OP_CVTSS2SI, OP_CVTTPD2DQ, OP_CVTTPD2PI,
-  OP_CVTTPS2PI, OP_CVTTSD2SI, OP_CVTTSS2SI, OP_DPPD, OP_DPPS, OP_EXTRQ, OP_EXTRQ_IMM, OP_HADDPD, OP_HADDPS, OP_HSUBPD,
-  OP_HSUBPS, OP_INSERTPS, OP_INSERTQ, OP_INSERTQ_IMM, OP_LOAD32, OP_LOAD64,
-  OP_LOAD64_HIGH, OP_LOAD64_LOW, OP_LOAD128, OP_LOAD128_ALIGNED, OP_MASKMOVDQU, OP_MASKMOVQ, OP_MMX_LOAD32, OP_MMX_LOAD64, OP_MMX_MOVD_FROM_GPR,
-  OP_MMX_MOVD_TO_GPR, OP_MMX_MOVQ, OP_MMX_MOVQ_BACK, OP_MMX_MOVQ_FROM_GPR, OP_MMX_MOVQ_TO_GPR, OP_MMX_PALIGNR,
-  OP_MMX_PEXTRW, OP_MMX_PINSRW, OP_MMX_PMOVMSKB, OP_MMX_SHIFT_IMM, OP_MMX_STORE32, OP_MMX_STORE64, OP_MOV128_BACK,
-  OP_MOV128_REG, OP_MOVD_FROM_GPR, OP_MOVD_TO_GPR, OP_MOVDDUP, OP_MOVDQ2Q, OP_MOVHLPS, OP_MOVLHPS, OP_MOVMSKPS, OP_MOVNTI,OP_MOVQ_BACK, OP_MOVQ_FROM_GPR, OP_MOVQ_REG, OP_MOVQ_TO_GPR, 
-  OP_MOVQ2DQ, OP_MOVSD_BACK, OP_MOVSD_REG, OP_MOVSHDUP,
-  OP_MOVSLDUP, OP_MOVSS_BACK, OP_MOVSS_REG, OP_MPSADBW, OP_PALIGNR, OP_PBLENDVB, OP_PBLENDW, OP_PCLMULQDQ, OP_PCMPESTRM,
-  OP_PEXTRB, OP_PEXTRD, OP_PEXTRQ, OP_PEXTRW, OP_PEXTRW_REG, OP_PINSRB, OP_PINSRD, OP_PINSRQ, OP_PINSRW, OP_PMOVMSKB,
-  OP_PSHUFD, OP_PSHUFHW, OP_PSHUFLW, OP_PSHUFW, OP_PTEST, OP_ROUNDPS, OP_SHA1MSG1, OP_SHA1MSG2, OP_SHA1NEXTE,
-  OP_SHA1RNDS4, OP_SHA256MSG1, OP_SHA256MSG2, OP_SHA256RNDS2, OP_SHIFT_IMM, OP_SHUFPD, OP_SHUFPS, OP_STORE32, OP_STORE64, OP_STORE64_HIGH, OP_STORE128,
-  OP_STORE128_ALIGNED, OP_UCOMISD, OP_UCOMISS, OPS_FLOAT, OPS_MMX_PACKED,
-  OPS_PACKED, OPS_PMOVX, PAND, PANDN, POR, PUNPCKHDQ, PUNPCKHQDQ, PUNPCKLDQ, PUNPCKLQDQ, PXOR, SHIFT_PSLLD, SHIFT_PSLLDQ, SHIFT_PSLLQ,
-  SHIFT_PSLLW, SHIFT_PSRAD, SHIFT_PSRAW, SHIFT_PSRLD, SHIFT_PSRLDQ, SHIFT_PSRLQ, SHIFT_PSRLW,
+  OPS_FLOAT, OPS_MMX_PACKED, OPS_PACKED, OPS_PMOVX, OP_ADDSUBPD, OP_ADDSUBPS, OP_AESDEC, OP_AESDECLAST, OP_AESENC,
+  OP_AESENCLAST, OP_AESIMC, OP_AESKEYGENASSIST, OP_BLENDPD, OP_BLENDPS, OP_BLENDVPD, OP_BLENDVPS, OP_CMPPS, OP_COMISD,
+  OP_COMISS, OP_CVTDQ2PD, OP_CVTPD2DQ, OP_CVTPD2PI, OP_CVTPI2PD, OP_CVTPI2PS, OP_CVTPS2PI, OP_CVTSD2SI, OP_CVTSI2SD,
+  OP_CVTSI2SS, OP_CVTSS2SI, OP_CVTTPD2DQ, OP_CVTTPD2PI, OP_CVTTPS2PI, OP_CVTTSD2SI, OP_CVTTSS2SI, OP_DPPD, OP_DPPS,
+  OP_EXTRQ, OP_EXTRQ_IMM, OP_HADDPD, OP_HADDPS, OP_HSUBPD, OP_HSUBPS, OP_INSERTPS, OP_INSERTQ, OP_INSERTQ_IMM,
+  OP_LOAD128, OP_LOAD128_ALIGNED, OP_LOAD32, OP_LOAD64, OP_LOAD64_HIGH, OP_LOAD64_LOW, OP_MASKMOVDQU, OP_MASKMOVQ,
+  OP_MMX_LOAD32, OP_MMX_LOAD64, OP_MMX_MOVD_FROM_GPR, OP_MMX_MOVD_TO_GPR, OP_MMX_MOVQ, OP_MMX_MOVQ_BACK,
+  OP_MMX_MOVQ_FROM_GPR, OP_MMX_MOVQ_TO_GPR, OP_MMX_PALIGNR, OP_MMX_PEXTRW, OP_MMX_PINSRW, OP_MMX_PMOVMSKB,
+  OP_MMX_SHIFT_IMM, OP_MMX_STORE32, OP_MMX_STORE64, OP_MOV128_BACK, OP_MOV128_REG, OP_MOVDDUP, OP_MOVDQ2Q,
+  OP_MOVD_FROM_GPR, OP_MOVD_TO_GPR, OP_MOVHLPS, OP_MOVLHPS, OP_MOVMSKPS, OP_MOVNTI, OP_MOVQ2DQ, OP_MOVQ_BACK,
+  OP_MOVQ_FROM_GPR, OP_MOVQ_REG, OP_MOVQ_TO_GPR, OP_MOVSD_BACK, OP_MOVSD_REG, OP_MOVSHDUP, OP_MOVSLDUP, OP_MOVSS_BACK,
+  OP_MOVSS_REG, OP_MPSADBW, OP_PADDB, OP_PADDD, OP_PADDQ, OP_PALIGNR, OP_PAND, OP_PANDN, OP_PBLENDVB, OP_PBLENDW,
+  OP_PCLMULQDQ, OP_PCMPEQB, OP_PCMPEQD, OP_PCMPESTRM, OP_PEXTRB, OP_PEXTRD, OP_PEXTRQ, OP_PEXTRW, OP_PEXTRW_REG,
+  OP_PINSRB, OP_PINSRD, OP_PINSRQ, OP_PINSRW, OP_PMINUB, OP_PMOVMSKB, OP_POR, OP_PSHUFD, OP_PSHUFHW, OP_PSHUFLW,
+  OP_PSHUFW, OP_PSUBB, OP_PTEST, OP_PUNPCKHQDQ, OP_PUNPCKLBW, OP_PUNPCKLDQ, OP_PUNPCKLQDQ, OP_PXOR, OP_ROUNDPS,
+  OP_SHA1MSG1, OP_SHA1MSG2, OP_SHA1NEXTE, OP_SHA1RNDS4, OP_SHA256MSG1, OP_SHA256MSG2, OP_SHA256RNDS2, OP_SHIFT_IMM,
+  OP_SHUFPD, OP_SHUFPS, OP_STORE128, OP_STORE128_ALIGNED, OP_STORE32, OP_STORE64, OP_STORE64_HIGH, OP_UCOMISD,
+  OP_UCOMISS, PADDB, PADDD, PADDQ, PAND, PANDN, PCMPEQB, PCMPEQD, PMINUB, POR, PSUBB, PUNPCKHDQ, PUNPCKHQDQ, PUNPCKLBW,
+  PUNPCKLDQ, PUNPCKLQDQ, PXOR, SHIFT_PSLLD, SHIFT_PSLLDQ, SHIFT_PSLLQ, SHIFT_PSLLW, SHIFT_PSRAD, SHIFT_PSRAW,
+  SHIFT_PSRLD, SHIFT_PSRLDQ, SHIFT_PSRLQ, SHIFT_PSRLW,
 } from "./sse-ops";
 
 // The result of sseDecode:
@@ -53,11 +56,17 @@ const PF2: u32 = 3;
 
 const IMM: u64 = 1 << SSE_IMM_SHIFT;
 const BOTH: u64 = SSE_MEM | SSE_REG;
+const ALIGNED_STORE: u64 = SSE_ALIGNED | SSE_STORE;
 
 // @ts-ignore: decorator
 @inline
 function pack(op: u32, feature: u32, size: u32, flags: u64): u64 {
   return (<u64>op) | ((<u64>size) << SSE_SIZE_SHIFT) | ((<u64>feature) << SSE_FEATURE_SHIFT) | flags;
+}
+
+/** The feature of an instruction whose single-precision form came with SSE, its double-precision form with SSE2. */
+function generation(prefix: u32): u32 {
+  return prefix == NONE ? FEATURE_SSE : FEATURE_SSE2;
 }
 
 /** XMM register and XMM register or aligned memory. */
@@ -83,10 +92,47 @@ function move(isRegister: bool, registerOp: u32, memoryOp: u32, feature: u32, si
   return pack(isRegister ? registerOp : memoryOp, feature, size, flags | BOTH);
 }
 
+/** The operation of a packed integer instruction on XMM registers. */
+function packedOp(kind: u32): u32 {
+  switch (kind) {
+    case PAND:
+      return OP_PAND;
+    case PANDN:
+      return OP_PANDN;
+    case POR:
+      return OP_POR;
+    case PXOR:
+      return OP_PXOR;
+    case PCMPEQB:
+      return OP_PCMPEQB;
+    case PMINUB:
+      return OP_PMINUB;
+    case PSUBB:
+      return OP_PSUBB;
+    case PADDB:
+      return OP_PADDB;
+    case PADDD:
+      return OP_PADDD;
+    case PADDQ:
+      return OP_PADDQ;
+    case PCMPEQD:
+      return OP_PCMPEQD;
+    case PUNPCKLBW:
+      return OP_PUNPCKLBW;
+    case PUNPCKLDQ:
+      return OP_PUNPCKLDQ;
+    case PUNPCKLQDQ:
+      return OP_PUNPCKLQDQ;
+    case PUNPCKHQDQ:
+      return OP_PUNPCKHQDQ;
+  }
+  return OPS_PACKED + kind;
+}
+
 /** A packed integer instruction with an MMX and an XMM form. */
 function packed(kind: u32, prefix: u32, mmxFeature: u32, xmmFeature: u32): u64 {
   if (prefix == NONE) return scalar(OPS_MMX_PACKED + kind, mmxFeature, 8, 0);
-  return prefix == P66 ? xmm(OPS_PACKED + kind, xmmFeature, 0) : 0;
+  return prefix == P66 ? xmm(packedOp(kind), xmmFeature, 0) : 0;
 }
 
 /** A floating-point instruction in its PS, PD, SS and SD forms, numbered in this order. */
@@ -129,11 +175,11 @@ function decode0F(opcode: u32, prefix: u32, modrm: u32, rexW: u32): u64 {
       if (prefix == NONE) return memory(OP_STORE64, FEATURE_SSE, 8, SSE_STORE);
       return prefix == P66 ? memory(OP_STORE64, FEATURE_SSE2, 8, SSE_STORE) : 0;
     case 0x14:
-      if (prefix == NONE) return xmm(OPS_PACKED + PUNPCKLDQ, FEATURE_SSE, 0);
-      return prefix == P66 ? xmm(OPS_PACKED + PUNPCKLQDQ, FEATURE_SSE2, 0) : 0;
+      if (prefix == NONE) return xmm(packedOp(PUNPCKLDQ), FEATURE_SSE, 0);
+      return prefix == P66 ? xmm(packedOp(PUNPCKLQDQ), FEATURE_SSE2, 0) : 0;
     case 0x15:
-      if (prefix == NONE) return xmm(OPS_PACKED + PUNPCKHDQ, FEATURE_SSE, 0);
-      return prefix == P66 ? xmm(OPS_PACKED + PUNPCKHQDQ, FEATURE_SSE2, 0) : 0;
+      if (prefix == NONE) return xmm(packedOp(PUNPCKHDQ), FEATURE_SSE, 0);
+      return prefix == P66 ? xmm(packedOp(PUNPCKHQDQ), FEATURE_SSE2, 0) : 0;
     case 0x16:
       if (prefix == NONE) return move(isRegister, OP_MOVLHPS, OP_LOAD64_HIGH, FEATURE_SSE, 8, 0);
       if (prefix == P66) return memory(OP_LOAD64_HIGH, FEATURE_SSE2, 8, 0);
@@ -143,18 +189,18 @@ function decode0F(opcode: u32, prefix: u32, modrm: u32, rexW: u32): u64 {
       return prefix == P66 ? memory(OP_STORE64_HIGH, FEATURE_SSE2, 8, SSE_STORE) : 0;
     case 0x28:
       if (prefix > P66) return 0;
-      return move(isRegister, OP_MOV128_REG, OP_LOAD128_ALIGNED, prefix == NONE ? FEATURE_SSE : FEATURE_SSE2, 16, SSE_ALIGNED);
+      return move(isRegister, OP_MOV128_REG, OP_LOAD128_ALIGNED, generation(prefix), 16, SSE_ALIGNED);
     case 0x29:
       if (prefix > P66) return 0;
-      return move(isRegister, OP_MOV128_BACK, OP_STORE128_ALIGNED, prefix == NONE ? FEATURE_SSE : FEATURE_SSE2, 16, SSE_ALIGNED | SSE_STORE);
+      return move(isRegister, OP_MOV128_BACK, OP_STORE128_ALIGNED, generation(prefix), 16, ALIGNED_STORE);
     case 0x2a:
       if (prefix == NONE) return scalar(OP_CVTPI2PS, FEATURE_SSE, 8, 0);
       if (prefix == P66) return scalar(OP_CVTPI2PD, FEATURE_SSE2, 8, 0);
       if (prefix == PF3) return scalar(OP_CVTSI2SS, FEATURE_SSE, rexW ? 8 : 4, SSE_GPR_RM);
       return scalar(OP_CVTSI2SD, FEATURE_SSE2, rexW ? 8 : 4, SSE_GPR_RM);
     case 0x2b:
-      if (prefix == NONE) return memory(OP_STORE128_ALIGNED, FEATURE_SSE, 16, SSE_ALIGNED | SSE_STORE);
-      if (prefix == P66) return memory(OP_STORE128_ALIGNED, FEATURE_SSE2, 16, SSE_ALIGNED | SSE_STORE);
+      if (prefix == NONE) return memory(OP_STORE128_ALIGNED, FEATURE_SSE, 16, ALIGNED_STORE);
+      if (prefix == P66) return memory(OP_STORE128_ALIGNED, FEATURE_SSE2, 16, ALIGNED_STORE);
       if (prefix == PF3) return memory(OP_STORE32, FEATURE_SSE4A, 4, SSE_STORE);
       return memory(OP_STORE64, FEATURE_SSE4A, 8, SSE_STORE);
     case 0x2c:
@@ -175,7 +221,7 @@ function decode0F(opcode: u32, prefix: u32, modrm: u32, rexW: u32): u64 {
       return prefix == P66 ? scalar(OP_COMISD, FEATURE_SSE2, 8, 0) : 0;
     case 0x50:
       if (prefix > P66) return 0;
-      return register(OP_MOVMSKPS + prefix, prefix == NONE ? FEATURE_SSE : FEATURE_SSE2, SSE_GPR_REG);
+      return register(OP_MOVMSKPS + prefix, generation(prefix), SSE_GPR_REG);
     case 0x51:
     case 0x58:
     case 0x59:
@@ -205,10 +251,10 @@ function decode0F(opcode: u32, prefix: u32, modrm: u32, rexW: u32): u64 {
     case 0x61:
     case 0x62:
       if (prefix == NONE) return scalar(OPS_MMX_PACKED + opcode, FEATURE_MMX, 4, 0);
-      return prefix == P66 ? xmm(OPS_PACKED + opcode, FEATURE_SSE2, 0) : 0;
+      return prefix == P66 ? xmm(packedOp(opcode), FEATURE_SSE2, 0) : 0;
     case 0x6c:
     case 0x6d:
-      return prefix == P66 ? xmm(OPS_PACKED + opcode, FEATURE_SSE2, 0) : 0;
+      return prefix == P66 ? xmm(packedOp(opcode), FEATURE_SSE2, 0) : 0;
     case 0x6e:
       if (prefix == NONE) {
         if (rexW) return move(isRegister, OP_MMX_MOVQ_FROM_GPR, OP_MMX_LOAD64, FEATURE_MMX, 8, SSE_GPR_RM);
@@ -251,7 +297,7 @@ function decode0F(opcode: u32, prefix: u32, modrm: u32, rexW: u32): u64 {
       return move(isRegister, OP_MOVD_TO_GPR, OP_STORE32, FEATURE_SSE2, 4, SSE_GPR_RM | SSE_STORE);
     case 0x7f:
       if (prefix == NONE) return move(isRegister, OP_MMX_MOVQ_BACK, OP_MMX_STORE64, FEATURE_MMX, 8, SSE_STORE);
-      if (prefix == P66) return move(isRegister, OP_MOV128_BACK, OP_STORE128_ALIGNED, FEATURE_SSE2, 16, SSE_ALIGNED | SSE_STORE);
+      if (prefix == P66) return move(isRegister, OP_MOV128_BACK, OP_STORE128_ALIGNED, FEATURE_SSE2, 16, ALIGNED_STORE);
       return prefix == PF3 ? move(isRegister, OP_MOV128_BACK, OP_STORE128, FEATURE_SSE2, 16, SSE_STORE) : 0;
     case 0xc2:
       return float(OP_CMPPS, prefix, IMM);
@@ -282,7 +328,7 @@ function decode0F(opcode: u32, prefix: u32, modrm: u32, rexW: u32): u64 {
       return prefix == PF2 ? xmm(OP_CVTPD2DQ, FEATURE_SSE2, 0) : 0;
     case 0xe7:
       if (prefix == NONE) return memory(OP_MMX_STORE64, FEATURE_SSE, 8, SSE_STORE);
-      return prefix == P66 ? memory(OP_STORE128_ALIGNED, FEATURE_SSE2, 16, SSE_ALIGNED | SSE_STORE) : 0;
+      return prefix == P66 ? memory(OP_STORE128_ALIGNED, FEATURE_SSE2, 16, ALIGNED_STORE) : 0;
     case 0xf0:
       return prefix == PF2 ? memory(OP_LOAD128, FEATURE_SSE3, 16, 0) : 0;
     case 0xf7:
@@ -350,8 +396,8 @@ function decode0F(opcode: u32, prefix: u32, modrm: u32, rexW: u32): u64 {
 
 /** ANDPS and its like: the same bits as PAND and its like. */
 function logical(kind: u32, prefix: u32): u64 {
-  if (prefix == NONE) return xmm(OPS_PACKED + kind, FEATURE_SSE, 0);
-  return prefix == P66 ? xmm(OPS_PACKED + kind, FEATURE_SSE2, 0) : 0;
+  if (prefix == NONE) return xmm(packedOp(kind), FEATURE_SSE, 0);
+  return prefix == P66 ? xmm(packedOp(kind), FEATURE_SSE2, 0) : 0;
 }
 
 function shiftGroup(opcode: u32, prefix: u32, modrm: u32): u64 {
@@ -373,7 +419,8 @@ function shiftGroup(opcode: u32, prefix: u32, modrm: u32): u64 {
     else if (prefix == P66 && reg == 7) shift = SHIFT_PSLLDQ;
   }
   if (shift == 0xff) return 0;
-  return prefix == NONE ? register(OP_MMX_SHIFT_IMM + shift, FEATURE_MMX, IMM) : register(OP_SHIFT_IMM + shift, FEATURE_SSE2, IMM);
+  if (prefix == NONE) return register(OP_MMX_SHIFT_IMM + shift, FEATURE_MMX, IMM);
+  return register(OP_SHIFT_IMM + shift, FEATURE_SSE2, IMM);
 }
 
 function decode0F38(opcode: u32, prefix: u32): u64 {

@@ -72,11 +72,13 @@ export function denormalsAreZeros(): bool {
 }
 
 /** Sets MXCSR's flags, and raises #XM (or #UD) when one of them is not masked. The destination comes after. */
+// @ts-ignore: decorator
+@inline
 export function finish(cpu: usize): void {
-  raiseFlags(cpu, flags);
+  if (flags) raiseFlags(cpu, flags);
 }
 
-export function raiseFlags(cpu: usize, exceptions: u32): void {
+function raiseFlags(cpu: usize, exceptions: u32): void {
   const current = load<u32>(cpu, MXCSR);
   let set = exceptions;
   const unmasked = set & ~(current >> MASK_SHIFT);

@@ -88,7 +88,6 @@ function source<T extends number>(cpu: usize, rec: usize): T {
   return <T>reinterpret<f32>(source32(cpu, rec));
 }
 
-// A float constant passed between functions as T would lose a NaN's bits nowhere: wasm moves keep them.
 export function addScalar<T extends number>(cpu: usize, rec: usize): void {
   const b = source<T>(cpu, rec);
   const at = regBase(cpu, rec);

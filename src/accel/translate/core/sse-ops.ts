@@ -2,8 +2,8 @@
 // to the same bits share an operation: MOVAPS, MOVAPD and MOVDQA; ANDPS and PAND; UNPCKLPD and PUNPCKLQDQ.
 import { OPS_SSE } from "./ops";
 
-// ---- 0F 50-5F: OPS_FLOAT + ((opcode & 15) << 2 | form), form 0 PS, 1 PD, 2 SS, 3 SD. The logical
-// operations in between (54-57) are packed integer operations; their numbers stay unused.
+// ---- 0F 50-5F: OPS_FLOAT + ((opcode & 15) << 2 | form), form 0 PS, 1 PD, 2 SS, 3 SD. The numbers of the logical
+// operations (54-57) stand for these and for the packed integer operations that string functions live on.
 export const OPS_FLOAT: u32 = OPS_SSE + 0x000;
 export const OP_MOVMSKPS: u32 = OPS_FLOAT + 0x00;
 export const OP_MOVMSKPD: u32 = OPS_FLOAT + 0x01;
@@ -15,6 +15,21 @@ export const OP_RSQRTPS: u32 = OPS_FLOAT + 0x08;
 export const OP_RSQRTSS: u32 = OPS_FLOAT + 0x0a;
 export const OP_RCPPS: u32 = OPS_FLOAT + 0x0c;
 export const OP_RCPSS: u32 = OPS_FLOAT + 0x0e;
+export const OP_PAND: u32 = OPS_FLOAT + 0x10;
+export const OP_PANDN: u32 = OPS_FLOAT + 0x11;
+export const OP_POR: u32 = OPS_FLOAT + 0x12;
+export const OP_PXOR: u32 = OPS_FLOAT + 0x13;
+export const OP_PCMPEQB: u32 = OPS_FLOAT + 0x14;
+export const OP_PMINUB: u32 = OPS_FLOAT + 0x15;
+export const OP_PSUBB: u32 = OPS_FLOAT + 0x16;
+export const OP_PADDB: u32 = OPS_FLOAT + 0x17;
+export const OP_PADDD: u32 = OPS_FLOAT + 0x18;
+export const OP_PADDQ: u32 = OPS_FLOAT + 0x19;
+export const OP_PCMPEQD: u32 = OPS_FLOAT + 0x1a;
+export const OP_PUNPCKLBW: u32 = OPS_FLOAT + 0x1b;
+export const OP_PUNPCKLDQ: u32 = OPS_FLOAT + 0x1c;
+export const OP_PUNPCKLQDQ: u32 = OPS_FLOAT + 0x1d;
+export const OP_PUNPCKHQDQ: u32 = OPS_FLOAT + 0x1e;
 export const OP_ADDPS: u32 = OPS_FLOAT + 0x20;
 export const OP_ADDPD: u32 = OPS_FLOAT + 0x21;
 export const OP_ADDSS: u32 = OPS_FLOAT + 0x22;
@@ -198,7 +213,8 @@ export const OP_SHA1RNDS4: u32 = OPS_SSE + 0xf1;
 export const OP_MPSADBW: u32 = OPS_SSE + 0xf2;
 
 // ---- Packed integer operations of two operands, without an immediate. Their kind is the opcode byte in
-// map 0F and 0x100 + the opcode byte in map 0F38. XMM: OPS_PACKED + kind. MMX: OPS_MMX_PACKED + kind.
+// map 0F and 0x100 + the opcode byte in map 0F38. MMX: OPS_MMX_PACKED + kind. XMM: OPS_PACKED + kind, but
+// for those that have a number of their own above.
 export const OPS_PACKED: u32 = OPS_SSE + 0x100 - 0x60;
 export const OPS_PACKED_END: u32 = OPS_PACKED + 0x142;
 export const OPS_MMX: u32 = OPS_SSE + 0x200;

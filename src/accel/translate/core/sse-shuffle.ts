@@ -6,13 +6,13 @@ import { read16, read32, read64, read8, write16, write32, write64, write8 } from
 import {
   OP_BLENDPD, OP_BLENDPS, OP_BLENDVPD, OP_BLENDVPS, OP_EXTRQ, OP_EXTRQ_IMM, OP_INSERTPS, OP_INSERTQ, OP_INSERTQ_IMM,
   OP_PALIGNR, OP_PBLENDVB, OP_PBLENDW, OP_PEXTRB, OP_PEXTRD, OP_PEXTRQ, OP_PEXTRW, OP_PEXTRW_REG, OP_PINSRB, OP_PINSRD,
-  OP_PINSRQ, OP_PINSRW, OP_PSHUFD, OP_PSHUFHW, OP_PSHUFLW, OP_PTEST, OP_SHIFT_IMM, OP_SHUFPD, OP_SHUFPS, OPS_PMOVX, PSLLD,
-  PSLLQ, PSLLW, PSRAD, PSRAW, PSRLD, PSRLQ, PSRLW, SHIFT_PSLLDQ, SHIFT_PSRLDQ,
+  OP_PINSRQ, OP_PINSRW, OP_PSHUFD, OP_PSHUFHW, OP_PSHUFLW, OP_PTEST, OP_SHIFT_IMM, OP_SHUFPD, OP_SHUFPS, OPS_PMOVX,
+  PSLLD, PSLLQ, PSLLW, PSRAD, PSRAW, PSRLD, PSRLQ, PSRLW, SHIFT_PSLLDQ, SHIFT_PSRLDQ,
 } from "./sse-ops";
 import { REC_IMM } from "./record";
 import { shift } from "./sse-integer";
 import {
-  getReg, getRm, imm8, isRegister, regBase, regGpr, rmBase, rmGpr, setReg, source128, source32, source64,
+  getReg, getRm, imm8, isRegister, regBase, regGpr, rmBase, rmGpr, setReg, source128, source32,
 } from "./sse-operands";
 
 // @ts-ignore: decorator

@@ -15,26 +15,26 @@ import {
 } from "./sse-float";
 import { multipleSums, packedInteger } from "./sse-integer";
 import {
-  OP_ADDPD, OP_ADDPS, OP_ADDSD, OP_ADDSS, OP_ADDSUBPD, OP_ADDSUBPS, OP_AESDEC, OP_AESDECLAST, OP_AESENC, OP_AESENCLAST,
-  OP_AESIMC, OP_AESKEYGENASSIST, OP_CMPPD, OP_CMPPS, OP_CMPSD, OP_CMPSS, OP_COMISD, OP_COMISS, OP_CVTDQ2PD, OP_CVTDQ2PS,
-  OP_CVTPD2DQ, OP_CVTPD2PI, OP_CVTPD2PS, OP_CVTPI2PD, OP_CVTPI2PS, OP_CVTPS2DQ, OP_CVTPS2PD, OP_CVTPS2PI, OP_CVTSD2SI,
-  OP_CVTSD2SS, OP_CVTSI2SD, OP_CVTSI2SS, OP_CVTSS2SD, OP_CVTSS2SI, OP_CVTTPD2DQ, OP_CVTTPD2PI, OP_CVTTPS2DQ,
-  OP_CVTTPS2PI, OP_CVTTSD2SI, OP_CVTTSS2SI, OP_DIVPD, OP_DIVPS, OP_DIVSD, OP_DIVSS, OP_DPPD, OP_DPPS, OP_HADDPD,
-  OP_HADDPS, OP_HSUBPD, OP_HSUBPS, OP_LOAD128, OP_LOAD128_ALIGNED, OP_LOAD32, OP_LOAD64, OP_LOAD64_HIGH, OP_LOAD64_LOW,
-  OP_MASKMOVDQU, OP_MAXPD, OP_MAXPS, OP_MAXSD, OP_MAXSS, OP_MINPD, OP_MINPS, OP_MINSD, OP_MINSS, OP_MOV128_BACK,
-  OP_MOV128_REG, OP_MOVD_FROM_GPR, OP_MOVD_TO_GPR, OP_MOVDDUP, OP_MOVDQ2Q, OP_MOVHLPS, OP_MOVLHPS, OP_MOVMSKPD,
-  OP_MOVMSKPS, OP_MOVNTI, OP_MOVQ2DQ, OP_MOVQ_BACK, OP_MOVQ_FROM_GPR, OP_MOVQ_REG, OP_MOVQ_TO_GPR, OP_MOVSD_BACK,
-  OP_MOVSD_REG, OP_MOVSHDUP, OP_MOVSLDUP, OP_MOVSS_BACK, OP_MOVSS_REG, OP_MPSADBW, OP_MULPD, OP_MULPS, OP_MULSD,
-  OP_MULSS, OP_PCLMULQDQ, OP_PCMPESTRI, OP_PCMPESTRM, OP_PCMPISTRI, OP_PCMPISTRM, OP_PMOVMSKB, OP_RCPPS, OP_RCPSS,
-  OP_ROUNDPD, OP_ROUNDPS, OP_ROUNDSD, OP_ROUNDSS, OP_RSQRTPS, OP_RSQRTSS, OP_SHA1MSG1, OP_SHA1MSG2, OP_SHA1NEXTE,
-  OP_SHA1RNDS4, OP_SHA256MSG1, OP_SHA256MSG2, OP_SHA256RNDS2, OP_SHIFT_IMM, OP_SQRTPD, OP_SQRTPS, OP_SQRTSD, OP_SQRTSS,
-  OP_STORE128, OP_STORE128_ALIGNED, OP_STORE32, OP_STORE64, OP_STORE64_HIGH, OP_SUBPD, OP_SUBPS, OP_SUBSD, OP_SUBSS,
-  OP_UCOMISD, OP_UCOMISS, OPS_MMX, OPS_PACKED, OPS_PACKED_END, OPS_PMOVX, PAND, PANDN, PCMPEQB, PMINUB, POR, PSUBB,
-  PUNPCKLQDQ, PXOR, SHIFT_PSLLDQ,
+  OPS_MMX, OPS_PACKED, OPS_PACKED_END, OPS_PMOVX, OP_ADDPD, OP_ADDPS, OP_ADDSD, OP_ADDSS, OP_ADDSUBPD, OP_ADDSUBPS,
+  OP_AESDEC, OP_AESDECLAST, OP_AESENC, OP_AESENCLAST, OP_AESIMC, OP_AESKEYGENASSIST, OP_CMPPD, OP_CMPPS, OP_CMPSD,
+  OP_CMPSS, OP_COMISD, OP_COMISS, OP_CVTDQ2PD, OP_CVTDQ2PS, OP_CVTPD2DQ, OP_CVTPD2PI, OP_CVTPD2PS, OP_CVTPI2PD,
+  OP_CVTPI2PS, OP_CVTPS2DQ, OP_CVTPS2PD, OP_CVTPS2PI, OP_CVTSD2SI, OP_CVTSD2SS, OP_CVTSI2SD, OP_CVTSI2SS, OP_CVTSS2SD,
+  OP_CVTSS2SI, OP_CVTTPD2DQ, OP_CVTTPD2PI, OP_CVTTPS2DQ, OP_CVTTPS2PI, OP_CVTTSD2SI, OP_CVTTSS2SI, OP_DIVPD, OP_DIVPS,
+  OP_DIVSD, OP_DIVSS, OP_DPPD, OP_DPPS, OP_HADDPD, OP_HADDPS, OP_HSUBPD, OP_HSUBPS, OP_LOAD128, OP_LOAD128_ALIGNED,
+  OP_LOAD32, OP_LOAD64, OP_LOAD64_HIGH, OP_LOAD64_LOW, OP_MASKMOVDQU, OP_MAXPD, OP_MAXPS, OP_MAXSD, OP_MAXSS, OP_MINPD,
+  OP_MINPS, OP_MINSD, OP_MINSS, OP_MOV128_BACK, OP_MOV128_REG, OP_MOVDDUP, OP_MOVDQ2Q, OP_MOVD_FROM_GPR, OP_MOVD_TO_GPR,
+  OP_MOVHLPS, OP_MOVLHPS, OP_MOVMSKPD, OP_MOVMSKPS, OP_MOVNTI, OP_MOVQ2DQ, OP_MOVQ_BACK, OP_MOVQ_FROM_GPR, OP_MOVQ_REG,
+  OP_MOVQ_TO_GPR, OP_MOVSD_BACK, OP_MOVSD_REG, OP_MOVSHDUP, OP_MOVSLDUP, OP_MOVSS_BACK, OP_MOVSS_REG, OP_MPSADBW,
+  OP_MULPD, OP_MULPS, OP_MULSD, OP_MULSS, OP_PADDB, OP_PADDD, OP_PADDQ, OP_PAND, OP_PANDN, OP_PCLMULQDQ, OP_PCMPEQB,
+  OP_PCMPEQD, OP_PCMPESTRI, OP_PCMPESTRM, OP_PCMPISTRI, OP_PCMPISTRM, OP_PMINUB, OP_PMOVMSKB, OP_POR, OP_PSUBB,
+  OP_PUNPCKHQDQ, OP_PUNPCKLBW, OP_PUNPCKLDQ, OP_PUNPCKLQDQ, OP_PXOR, OP_RCPPS, OP_RCPSS, OP_ROUNDPD, OP_ROUNDPS,
+  OP_ROUNDSD, OP_ROUNDSS, OP_RSQRTPS, OP_RSQRTSS, OP_SHA1MSG1, OP_SHA1MSG2, OP_SHA1NEXTE, OP_SHA1RNDS4, OP_SHA256MSG1,
+  OP_SHA256MSG2, OP_SHA256RNDS2, OP_SHIFT_IMM, OP_SQRTPD, OP_SQRTPS, OP_SQRTSD, OP_SQRTSS, OP_STORE128,
+  OP_STORE128_ALIGNED, OP_STORE32, OP_STORE64, OP_STORE64_HIGH, OP_SUBPD, OP_SUBPS, OP_SUBSD, OP_SUBSS, OP_UCOMISD,
+  OP_UCOMISS, SHIFT_PSLLDQ,
 } from "./sse-ops";
 import {
-  alignedAddress, getReg, getRm, imm8, regBase, regGpr, rmBase, rmGpr, setReg, source128, source64, sourceGpr32,
-  sourceGpr64,
+  alignedAddress, getReg, getRm, imm8, regBase, regGpr, rmBase, rmGpr, setReg, source128, source64,
 } from "./sse-operands";
 import { execSha } from "./sse-sha";
 import { execExtend, execShiftImmediate, execShuffle } from "./sse-shuffle";
@@ -328,45 +328,79 @@ export function execSse(cpu: usize, rec: usize, op: u32): void {
       setReg(cpu, rec, multipleSums(getReg(cpu, rec), b, imm8(rec)));
       return;
     }
-    // String functions and clearing registers live on these.
-    case OPS_PACKED + PXOR: {
-      const b = source128(cpu, rec);
-      setReg(cpu, rec, v128.xor(getReg(cpu, rec), b));
-      return;
-    }
-    case OPS_PACKED + PAND: {
+    case OP_PAND: {
       const b = source128(cpu, rec);
       setReg(cpu, rec, v128.and(getReg(cpu, rec), b));
       return;
     }
-    case OPS_PACKED + PANDN: {
+    case OP_PANDN: {
       const b = source128(cpu, rec);
       setReg(cpu, rec, v128.andnot(b, getReg(cpu, rec)));
       return;
     }
-    case OPS_PACKED + POR: {
+    case OP_POR: {
       const b = source128(cpu, rec);
       setReg(cpu, rec, v128.or(getReg(cpu, rec), b));
       return;
     }
-    case OPS_PACKED + PCMPEQB: {
+    case OP_PXOR: {
+      const b = source128(cpu, rec);
+      setReg(cpu, rec, v128.xor(getReg(cpu, rec), b));
+      return;
+    }
+    case OP_PCMPEQB: {
       const b = source128(cpu, rec);
       setReg(cpu, rec, i8x16.eq(getReg(cpu, rec), b));
       return;
     }
-    case OPS_PACKED + PMINUB: {
+    case OP_PMINUB: {
       const b = source128(cpu, rec);
       setReg(cpu, rec, i8x16.min_u(getReg(cpu, rec), b));
       return;
     }
-    case OPS_PACKED + PSUBB: {
+    case OP_PSUBB: {
       const b = source128(cpu, rec);
       setReg(cpu, rec, i8x16.sub(getReg(cpu, rec), b));
       return;
     }
-    case OPS_PACKED + PUNPCKLQDQ: {
+    case OP_PADDB: {
+      const b = source128(cpu, rec);
+      setReg(cpu, rec, i8x16.add(getReg(cpu, rec), b));
+      return;
+    }
+    case OP_PADDD: {
+      const b = source128(cpu, rec);
+      setReg(cpu, rec, i32x4.add(getReg(cpu, rec), b));
+      return;
+    }
+    case OP_PADDQ: {
+      const b = source128(cpu, rec);
+      setReg(cpu, rec, i64x2.add(getReg(cpu, rec), b));
+      return;
+    }
+    case OP_PCMPEQD: {
+      const b = source128(cpu, rec);
+      setReg(cpu, rec, i32x4.eq(getReg(cpu, rec), b));
+      return;
+    }
+    case OP_PUNPCKLBW: {
+      const b = source128(cpu, rec);
+      setReg(cpu, rec, v128.shuffle<u8>(getReg(cpu, rec), b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
+      return;
+    }
+    case OP_PUNPCKLDQ: {
+      const b = source128(cpu, rec);
+      setReg(cpu, rec, v128.shuffle<u32>(getReg(cpu, rec), b, 0, 4, 1, 5));
+      return;
+    }
+    case OP_PUNPCKLQDQ: {
       const b = source128(cpu, rec);
       setReg(cpu, rec, v128.shuffle<u64>(getReg(cpu, rec), b, 0, 2));
+      return;
+    }
+    case OP_PUNPCKHQDQ: {
+      const b = source128(cpu, rec);
+      setReg(cpu, rec, v128.shuffle<u64>(getReg(cpu, rec), b, 1, 3));
       return;
     }
   }
