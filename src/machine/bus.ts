@@ -71,6 +71,12 @@ export class Bus {
     return entry;
   }
 
+  /** Takes all windows off the bus. */
+  clear(): void {
+    this.entries = [];
+    this.resolve();
+  }
+
   /** The windows as they were added, for the monitor. */
   windows(): readonly BusWindow[] {
     return this.entries;

@@ -127,6 +127,12 @@ export class MachineClock implements DeviceClock, VcpuClock {
     if (skipped > 0) this.base += skipped;
   }
 
+  /** Disarms all timers: their owners are gone, or about to be restored. */
+  dropTimers(): void {
+    for (const timer of this.armed) timer.deadline = Number.POSITIVE_INFINITY;
+    this.armed.length = 0;
+  }
+
   save(): ClockState {
     return { version: 1, mode: this.mode, now: this.now(), startTime: this.startTime };
   }
@@ -137,8 +143,7 @@ export class MachineClock implements DeviceClock, VcpuClock {
     if (state.mode !== this.mode) {
       throw new StateError(`the machine was saved with the ${state.mode} clock and cannot go on with ${this.mode}`);
     }
-    for (const timer of this.armed) timer.deadline = Number.POSITIVE_INFINITY;
-    this.armed.length = 0;
+    this.dropTimers();
     this.startTime = state.startTime;
     this.base = state.now;
     this.latest = state.now;

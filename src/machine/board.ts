@@ -1,0 +1,56 @@
+import type { CharBackend, InterruptLine, MsiSink, PlainData, Stateful } from "../devices/device.js";
+import type { GuestMemory } from "../guest-memory/guest-memory.js";
+import type { InterruptMessage } from "../vcpu/accelerator.js";
+import type { Bus } from "./bus.js";
+import type { MachineClock } from "./clock.js";
+import type { InterruptRouter } from "./interrupts.js";
+import type { MemoryMap } from "./memory-map.js";
+
+/** What the guest can do to the machine as a whole. Safe to call from inside a bus access. */
+export interface PowerControl {
+  powerOff(): void;
+  reset(): void;
+  /** The debug-exit port was written. */
+  debugExit(value: number): void;
+  /** An NMI for the bootstrap processor. */
+  nmi(): void;
+}
+
+/** What a board is built from. */
+export interface BoardContext {
+  readonly ports: Bus;
+  readonly mmio: Bus;
+  readonly clock: MachineClock;
+  readonly router: InterruptRouter;
+  readonly memory: GuestMemory;
+  readonly map: MemoryMap;
+  readonly cpus: number;
+  readonly power: PowerControl;
+  /** The first serial port's other end; null for none. */
+  readonly console: CharBackend | null;
+  readonly msi: MsiSink;
+  /** Hands a message to the local APICs. */
+  deliver(message: InterruptMessage): void;
+}
+
+/** The chips of a machine, fresh from power-on. A reset builds a new one. */
+export interface Board {
+  /** The PIC's interrupt acknowledge cycle: the vector. */
+  acknowledgePic(): number;
+  /** A local APIC ended a level-triggered interrupt. */
+  endOfInterrupt(vector: number): void;
+  /** Where the RSDP is that a kernel booted without firmware finds; the tables are written by this call. */
+  writeAcpiTables(): number;
+  /** Presses the power button; the guest's ACPI driver hears of it. */
+  powerButton(): void;
+  /**
+   * Everything with a state, in the order in which it is restored: interrupt controllers last, so that
+   * lines that devices set while they are restored leave no trace.
+   */
+  readonly states: ReadonlyMap<string, Stateful<PlainData>>;
+}
+
+export type BoardBuilder = (context: BoardContext) => Board;
+
+/** A line that leads nowhere. */
+export const NO_LINE: InterruptLine = { set: () => {} };

@@ -1,0 +1,341 @@
+/**
+ * A machine: memory, vCPUs of an accelerator, a board of devices, a clock, and what it boots.
+ *
+ *     const image = await prepareBoot({ kernel, initrd, commandLine: "console=ttyS0" });
+ *     const machine = new Machine({ memory: 512 << 20, accelerator, cpuModel, scheduler, boot: image, console });
+ *     const outcome = await machine.start();
+ */
+import type { BootImage } from "../boot/boot-image.js";
+import type { CharBackend, PlainData } from "../devices/device.js";
+import { StateError } from "../devices/device.js";
+import { GuestMemory } from "../guest-memory/guest-memory.js";
+import type { Accelerator, Vcpu, VcpuBus, VcpuCounters } from "../vcpu/accelerator.js";
+import type { CpuModel } from "../vcpu/cpu-model.js";
+import type { VcpuState } from "../vcpu/state.js";
+import type { Board, BoardBuilder } from "./board.js";
+import { Bus } from "./bus.js";
+import { type ClockMode, type ClockState, MachineClock } from "./clock.js";
+import { InterruptRouter } from "./interrupts.js";
+import { layOutMemory, type MemoryMap } from "./memory-map.js";
+import type { MachineOutcome } from "./outcome.js";
+import { SeededRandom } from "./random.js";
+import { RunLoop, type RunLoopStats } from "./run-loop.js";
+import type { HostScheduler } from "./scheduler.js";
+
+const PORT_SPACE = 0x10000;
+const MEMORY_SPACE = 2 ** 52;
+const MAX_CPUS = 16;
+/** A deterministic machine is switched on at 2026-01-01 00:00 UTC, unless it is told another time. */
+const ICOUNT_START_TIME = Date.UTC(2026, 0, 1);
+
+export interface MachineOptions {
+  /** RAM in bytes: a multiple of 4096, at least 2 MiB. */
+  memory: number;
+  /** vCPUs, 1 to 16. */
+  cpus?: number;
+  accelerator: Accelerator;
+  cpuModel: CpuModel;
+  /** `real` (default), or `icount`: an instruction is a nanosecond, and every run is the same. */
+  clock?: ClockMode;
+  /** Wall-clock time at power-on in ms since 1970. Default: now in real mode, 2026-01-01 in icount mode. */
+  startTime?: number;
+  /** icount mode: seed of what RDRAND gives. */
+  seed?: number;
+  scheduler: HostScheduler;
+  boot: BootImage;
+  board: BoardBuilder;
+  /** The other end of the first serial port. */
+  console?: CharBackend;
+  /** A reset ends the run with outcome `reset` instead of starting the guest again. */
+  noReboot?: boolean;
+  /** RAM in shared memory, for vCPUs on other threads. */
+  sharedMemory?: boolean;
+}
+
+export const MACHINE_STATE_VERSION = 1;
+
+/** Everything but RAM and ROM, which are `memory.bytes` from ROM_OFFSET on. Plain data, with bigint in `vcpus`. */
+export interface MachineState {
+  version: typeof MACHINE_STATE_VERSION;
+  memory: number;
+  romSize: number;
+  clock: ClockState;
+  random: number[];
+  vcpus: VcpuState[];
+  board: { [name: string]: PlainData };
+}
+
+export interface MachineStats extends RunLoopStats {
+  /** Instructions retired by all vCPUs. */
+  instructions: number;
+  /** Machine time in ns. */
+  time: number;
+  vcpus: VcpuCounters[];
+}
+
+export type MachineStatus = "created" | "running" | "paused" | "ended";
+
+/** Misuse of the API, or options that no machine can have. */
+export class MachineError extends Error {
+  override readonly name = "MachineError";
+  constructor(
+    readonly code: "MACHINE_OPTION" | "MACHINE_STATUS",
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export class Machine {
+  readonly memory: GuestMemory;
+  readonly map: MemoryMap;
+  readonly clock: MachineClock;
+  readonly vcpus: readonly Vcpu[];
+  readonly ports = new Bus(PORT_SPACE);
+  readonly mmio = new Bus(MEMORY_SPACE);
+  /** Debugger and intercept hooks are set on it. */
+  readonly loop: RunLoop;
+  private readonly router = new InterruptRouter();
+  private readonly random: SeededRandom;
+  private readonly console: CharBackend | null;
+  private currentBoard: Board;
+  private loaded = false;
+  private running: Promise<MachineOutcome> | null = null;
+  private outcome: MachineOutcome | null = null;
+
+  /**
+   * Builds a machine, switched off. Nothing of the image is in its memory yet.
+   *
+   * @throws GuestMemoryError where RAM of that size cannot be had
+   * @throws MachineError MACHINE_OPTION
+   * @throws AcceleratorError
+   */
+  constructor(private readonly options: MachineOptions) {
+    const { accelerator, scheduler, cpus = 1 } = options;
+    if (!(Number.isInteger(cpus) && cpus >= 1 && cpus <= MAX_CPUS)) {
+      throw new MachineError("MACHINE_OPTION", `a machine has 1 to ${MAX_CPUS} vCPUs, not ${cpus}`);
+    }
+    const mode = options.clock ?? "real";
+    this.map = layOutMemory(options.memory, options.boot.rom?.length ?? 0);
+    this.memory = new GuestMemory(options.memory, { shared: options.sharedMemory ?? false });
+    this.memory.setSlots(this.map.slots);
+    const startTime = options.startTime ?? (mode === "icount" ? ICOUNT_START_TIME : Date.now());
+    this.clock = new MachineClock({ mode, monotonic: () => scheduler.monotonic(), startTime });
+    this.random = new SeededRandom(options.seed ?? 0);
+    this.console = options.console === undefined ? null : this.queued(options.console);
+
+    const bus = this.vcpuBus();
+    const random = mode === "icount" ? () => this.random.next() : undefined;
+    const vcpus: Vcpu[] = [];
+    for (let id = 0; id < cpus; id++) {
+      const vcpu = accelerator.createVcpu(this.memory, {
+        id,
+        count: cpus,
+        model: options.cpuModel,
+        bus,
+        clock: this.clock,
+        random,
+      });
+      vcpus.push(vcpu);
+      this.router.attach(vcpu);
+    }
+    this.vcpus = vcpus;
+    this.loop = new RunLoop({
+      vcpus,
+      clock: this.clock,
+      ports: this.ports,
+      mmio: this.mmio,
+      scheduler,
+      reset: () => this.powerOn(),
+    });
+    this.currentBoard = this.buildBoard();
+  }
+
+  get status(): MachineStatus {
+    if (this.outcome !== null) return "ended";
+    if (this.running === null) return "created";
+    return this.loop.isPaused ? "paused" : "running";
+  }
+
+  /** The chips as they are now; a reset replaces them. */
+  get board(): Board {
+    return this.currentBoard;
+  }
+
+  /**
+   * Switches the machine on, or continues one that was restored, and runs it to its end.
+   *
+   * @returns how the run ended; it is never rejected because of what the guest does
+   * @throws BootFileError where RAM cannot hold what is to be booted
+   * @throws MachineError MACHINE_STATUS
+   */
+  start(): Promise<MachineOutcome> {
+    if (this.running !== null) throw new MachineError("MACHINE_STATUS", "the machine was started before");
+    if (!this.loaded) this.powerOn();
+    this.running = this.loop.run().then((outcome) => {
+      this.outcome = outcome;
+      return outcome;
+    });
+    return this.running;
+  }
+
+  /** Resolves when all vCPUs stand still and the clock with them. */
+  pause(): Promise<void> {
+    return this.loop.pause();
+  }
+
+  resume(): void {
+    this.loop.resume();
+  }
+
+  /** Presses the reset button. */
+  reset(): void {
+    this.requestReset();
+  }
+
+  /** Ends the run with outcome `stopped`, as if the plug were pulled. */
+  async stop(): Promise<MachineOutcome> {
+    if (this.running === null) throw new MachineError("MACHINE_STATUS", "the machine was not started");
+    this.loop.end({ kind: "stopped" });
+    return this.running;
+  }
+
+  /** Presses the power button: a guest with ACPI shuts down. */
+  powerButton(): void {
+    this.loop.post(() => this.currentBoard.powerButton());
+  }
+
+  /** Applies something from outside before the next slice of the vCPUs: the way in for everything. */
+  post(input: () => void): void {
+    this.loop.post(input);
+  }
+
+  /** Gives back what the vCPUs hold. */
+  close(): void {
+    for (const vcpu of this.vcpus) vcpu.close();
+  }
+
+  stats(): MachineStats {
+    const vcpus = this.vcpus.map((vcpu) => vcpu.counters());
+    const instructions = vcpus.reduce((sum, counters) => sum + counters.instructions, 0);
+    return { ...this.loop.stats, instructions, time: this.clock.now(), vcpus };
+  }
+
+  /**
+   * The machine's state without RAM and ROM.
+   *
+   * @throws MachineError MACHINE_STATUS unless the machine is paused or was never started
+   */
+  save(): MachineState {
+    if (this.status === "running") throw new MachineError("MACHINE_STATUS", "a running machine cannot be saved");
+    const board: { [name: string]: PlainData } = {};
+    for (const [name, device] of this.currentBoard.states) board[name] = device.save();
+    return {
+      version: MACHINE_STATE_VERSION,
+      memory: this.options.memory,
+      romSize: this.options.boot.rom?.length ?? 0,
+      clock: this.clock.save(),
+      random: this.random.save(),
+      vcpus: this.vcpus.map((vcpu) => vcpu.getState()),
+      board,
+    };
+  }
+
+  /**
+   * Takes a saved state over; RAM and ROM must be in place. `start` then continues instead of booting.
+   *
+   * @throws StateError where the state is of another version or of another machine
+   * @throws AcceleratorError STATE_MISMATCH where a vCPU cannot take its state
+   * @throws MachineError MACHINE_STATUS
+   */
+  restore(state: MachineState): void {
+    if (this.running !== null)
+      throw new MachineError("MACHINE_STATUS", "only a machine that was not started can be restored");
+    const { options } = this;
+    if (state.version !== MACHINE_STATE_VERSION) throw new StateError(`machine state of version ${state.version}`);
+    const same =
+      state.memory === options.memory &&
+      state.romSize === (options.boot.rom?.length ?? 0) &&
+      state.vcpus.length === this.vcpus.length;
+    if (!same) throw new StateError("the saved machine has other memory or another number of vCPUs");
+    const { states } = this.currentBoard;
+    for (const name of [...states.keys(), ...Object.keys(state.board)]) {
+      if (!states.has(name) || !(name in state.board))
+        throw new StateError(`device ${name} is only in one of the machines`);
+    }
+    this.clock.restore(state.clock);
+    this.random.restore(state.random);
+    state.vcpus.forEach((saved, index) => {
+      this.vcpus[index].setState(saved);
+    });
+    for (const [name, device] of states) device.restore(state.board[name]);
+    this.loop.statesChanged();
+    this.loaded = true;
+  }
+
+  /** Power-on and reset: new chips, vCPUs at reset, the image loaded again. RAM keeps what it had besides. */
+  private powerOn(): void {
+    if (this.loaded) this.currentBoard = this.buildBoard();
+    for (const vcpu of this.vcpus) vcpu.reset();
+    const rsdp = this.options.boot.rom === null ? this.currentBoard.writeAcpiTables() : 0;
+    const entry = this.options.boot.load({ memory: this.memory, e820: this.map.e820, rsdp });
+    if (entry !== null) this.vcpus[0].setState(entry(this.vcpus[0].getState()));
+    this.loaded = true;
+  }
+
+  private buildBoard(): Board {
+    this.ports.clear();
+    this.mmio.clear();
+    this.clock.dropTimers();
+    return this.options.board({
+      ports: this.ports,
+      mmio: this.mmio,
+      clock: this.clock,
+      router: this.router,
+      memory: this.memory,
+      map: this.map,
+      cpus: this.vcpus.length,
+      console: this.console,
+      msi: this.router,
+      deliver: (message) => this.router.deliver(message),
+      power: {
+        powerOff: () => this.loop.end({ kind: "poweroff" }),
+        reset: () => this.requestReset(),
+        debugExit: (value) => this.loop.end({ kind: "debug-exit", value }),
+        nmi: () => this.vcpus[0].nmi(),
+      },
+    });
+  }
+
+  private requestReset(): void {
+    if (this.options.noReboot) this.loop.end({ kind: "reset" });
+    else this.loop.requestReset();
+  }
+
+  private vcpuBus(): VcpuBus {
+    const { ports, mmio, router } = this;
+    return {
+      portRead: (port, size) => ports.read(port, size),
+      portWrite: (port, size, value) => ports.write(port, size, value),
+      mmioRead: (gpa, size) => mmio.read(gpa, size),
+      mmioWrite: (gpa, size, value) => mmio.write(gpa, size, value),
+      acknowledgePic: () => this.currentBoard.acknowledgePic(),
+      endOfInterrupt: (vector) => this.currentBoard.endOfInterrupt(vector),
+      sendIpi: (message, from) => {
+        router.deliver(message, from);
+      },
+    };
+  }
+
+  /** The console with its input going through the queue; each new board listens in the place of the last. */
+  private queued(backend: CharBackend): CharBackend {
+    let listener: (bytes: Uint8Array) => void = () => {};
+    backend.onData((bytes) => this.loop.post(() => listener(bytes)));
+    return {
+      write: (bytes) => backend.write(bytes),
+      onData: (callback) => {
+        listener = callback;
+      },
+    };
+  }
+}
