@@ -27,6 +27,8 @@ export const CODE_PAGES_END = 0x9000000; // = ACCELERATOR_BYTES of guest memory
 export const SLOT_COUNT = 0x00; // u32
 export const SLOTS = 0x10; // 32 entries of 16 bytes: gpa >> 12 u32, pages u32, wasm offset u32, flags u32 (1: read-only)
 export const SLOT_BYTES = 16;
+export const ARENA_NEXT = 0x300; // u32: first free byte of the code arena
+export const CODE_PAGES_NEXT = 0x304; // u32: first free byte of the code-page structures
 export const MAX_SLOTS = 32;
 
 // ---- The state block of a vCPU.
@@ -46,7 +48,7 @@ export const SYS_TLB = 0xc4; // u32: TLB array for implicit supervisor accesses 
 export const REMAINING = 0xc8; // i64: instructions left of the budget, counted down by block
 export const EXIT_REQUEST = 0xd0; // u32: non-zero makes the run loop leave between blocks
 export const INTERRUPT_CHECK = 0xd4; // u32: non-zero makes the run loop look for events between blocks
-export const SEGS_USED = 0xd8; // spare
+export const STEP_TRAP = 0xd8; // u32: TF was set when the instruction under way started
 
 // Segments: ES CS SS DS FS GS LDTR TR in this order, 32 bytes each.
 export const SEGMENTS = 0x100;
@@ -214,3 +216,5 @@ export const COUNTER_NAMES = 12;
 
 // Scratch space for instructions that need memory for intermediate values (one vCPU uses its own).
 export const SCRATCH = 0x4000; // to 0x7fff
+export const SINGLE_BLOCK = 0x8000; // a block of one instruction, for stepping: header and two records
+export const FETCH_BUFFER = 0x8100; // 32 bytes: an instruction that lies on two pages

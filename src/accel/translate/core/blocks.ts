@@ -1,0 +1,304 @@
+// The cache of predecoded blocks. A block is a header and its records, in an arena that is emptied when
+// it is full. It is keyed by the wasm offset of its first byte (that is, by physical address) and MODE.
+//
+// Header, 32 bytes:
+//   0 u32 next block in the same hash bucket      16 u32 next block in the list of its first page
+//   4 u32 wasm offset of the first code byte      20 u32 next block in the list of its second page
+//   8 u32 MODE                                    24 u32 wasm offset of the second page, or 0
+//  12 u16 instructions, 14 u16 records            28 u32 code bytes
+// Its last record is always a transfer, an operation that ends blocks, or OP_END.
+//
+// A code page has a structure of 16 bytes: u64 bitmap of its 64-byte granules that hold code, u32 first
+// block, u32 unused. Writes to such pages come through codeWritten.
+import {
+  ARENA_NEXT, BLOCK_HASH, CODE_ARENA, CODE_ARENA_END, CODE_PAGES, CODE_PAGES_END, CODE_PAGES_NEXT, COUNT_ARENA_FLUSHES,
+  COUNT_BLOCKS_DECODED, COUNT_INVALIDATIONS, COUNTERS, CS, CUR_REC, FETCH_BUFFER, MACHINE_BLOCK,
+  MODE, PAGE_INFO, RIP, SEG_BASE, SEG_BYTES, SEG_LIMIT, SEGMENTS, SINGLE_BLOCK, TLB, VCPU_BASE,
+} from "../layout";
+import { DECODE_END, DECODE_SHORT, DECODE_TOO_LONG, decode } from "./decoder";
+import { raiseGP } from "./exceptions";
+import { TLB_ADDEND, TLB_FETCH, tlbEntry } from "./memory";
+import { fetchPage, tlbDropWrite } from "./mmu";
+import { MODE_64, MODE_CS_LIMITED, MODE_SIZE } from "./mode-bits";
+import { OP_CALL64, OP_END, OP_JCC, OP_JMP, OP_RELOOKUP } from "./ops-integer";
+import { REC_BYTES, REC_IMM, REC_IPOFF, REC_LEN, REC_OP, REC_SCALE, REC_SEQ } from "./record";
+
+export const BLOCK_COUNT: usize = 12;
+export const BLOCK_SECOND_PAGE: usize = 24;
+const BLOCK_NEXT: usize = 0;
+const BLOCK_OFFSET: usize = 4;
+const BLOCK_MODE: usize = 8;
+const BLOCK_RECORDS: usize = 14;
+const BLOCK_PAGE_NEXT: usize = 16;
+const BLOCK_SECOND_NEXT: usize = 20;
+const BLOCK_CODE_BYTES: usize = 28;
+export const BLOCK_HEADER: usize = 32;
+
+const HASH_BITS: u32 = 18;
+const HASH_ENTRIES: u32 = 1 << HASH_BITS;
+/** Instructions a block has at most. REC_SEQ is a byte, and interrupts wait for a block's end. */
+const MAX_INSTRUCTIONS: u32 = 64;
+const BLOCK_MAX_BYTES: usize = BLOCK_HEADER + (MAX_INSTRUCTIONS + 1) * REC_BYTES;
+const CODE_PAGE_BYTES: usize = 16;
+
+/** F_LINK in REC_SCALE of a transfer: its target is on the same page, so that the blocks may be linked. */
+export const LINKABLE: u8 = 1;
+
+export function count(cpu: usize, counter: usize): void {
+  const at = cpu + COUNTERS + (counter << 3);
+  store<u64>(at, load<u64>(at) + 1);
+}
+
+// @ts-ignore: decorator
+@inline
+function bucketOf(offset: u32, mode: u32): usize {
+  return BLOCK_HASH + ((((offset ^ (mode << 20)) * 0x9e3779b1) >> (32 - HASH_BITS)) << 2);
+}
+
+/** Forgets all blocks. Only between blocks: nothing may be running in one. */
+export function emptyCodeCache(): void {
+  memory.fill(BLOCK_HASH, 0, <usize>HASH_ENTRIES << 2);
+  memory.fill(PAGE_INFO, 0, 0x400000);
+  store<u32>(MACHINE_BLOCK, CODE_ARENA, ARENA_NEXT);
+  store<u32>(MACHINE_BLOCK, CODE_PAGES, CODE_PAGES_NEXT);
+}
+
+function codePage(offset: u32): usize {
+  return PAGE_INFO + ((offset >> 12) << 2);
+}
+
+/** Whether the page at a wasm offset holds predecoded code. */
+export function pageHasCode(offset: u32): bool {
+  const info: usize = load<u32>(codePage(offset));
+  return info != 0 && load<u64>(info) != 0;
+}
+
+/** `size` bytes at a wasm offset change: blocks made from them end. They may lie on two pages at most when `size` is small. */
+export function codeWritten(offset: u32, size: u32): void {
+  if (size == 0) return;
+  const last = offset + size - 1;
+  for (let page = offset & ~0xfff; ; page += 0x1000) {
+    const info: usize = load<u32>(codePage(page));
+    if (info != 0 && load<u64>(info) != 0) {
+      const from: u64 = page < offset ? <u64>((offset & 0xfff) >> 6) : 0;
+      const to: u64 = page + 0xfff > last ? <u64>((last & 0xfff) >> 6) : 63;
+      const mask = (~(<u64>0) << from) & (~(<u64>0) >> (63 - to));
+      if ((load<u64>(info) & mask) != 0) invalidatePage(page, info);
+    }
+    if (page >= (last & ~0xfff)) break;
+  }
+}
+
+/** Writes from outside the vCPUs. */
+export function memoryWritten(offset: u32, size: u32): void {
+  codeWritten(offset, size);
+}
+
+function invalidatePage(page: u32, info: usize): void {
+  count(VCPU_BASE, COUNT_INVALIDATIONS);
+  let block: usize = load<u32>(info, 8);
+  store<u64>(info, 0);
+  store<u32>(info, 0, 8);
+  while (block != 0) {
+    const isSecond = load<u32>(block, BLOCK_SECOND_PAGE) == page;
+    const next: usize = load<u32>(block, isSecond ? BLOCK_SECOND_NEXT : BLOCK_PAGE_NEXT);
+    retire(block);
+    block = next;
+  }
+}
+
+// Takes a block out of its bucket and turns its records into OP_RELOOKUP. It stays in its other page's list, harmlessly.
+function retire(block: usize): void {
+  const mode = load<u32>(block, BLOCK_MODE);
+  if (mode == 0xffffffff) return;
+  let link = bucketOf(load<u32>(block, BLOCK_OFFSET), mode);
+  for (;;) {
+    const at: usize = load<u32>(link);
+    if (at == 0) break;
+    if (at == block) {
+      store<u32>(link, load<u32>(block, BLOCK_NEXT));
+      break;
+    }
+    link = at + BLOCK_NEXT;
+  }
+  store<u32>(block, 0xffffffff, BLOCK_MODE);
+  const records = <usize>load<u16>(block, BLOCK_RECORDS);
+  for (let i: usize = 0; i < records; i++) store<u16>(block + BLOCK_HEADER + i * REC_BYTES, <u16>OP_RELOOKUP, REC_OP);
+}
+
+// Makes a page a code page: its write tags go, so that writes are seen.
+function markCode(offset: u32, size: u32, block: usize, nextField: usize): void {
+  const slot = codePage(offset);
+  let info: usize = load<u32>(slot);
+  if (info == 0) {
+    info = load<u32>(MACHINE_BLOCK, CODE_PAGES_NEXT);
+    store<u32>(MACHINE_BLOCK, <u32>(info + CODE_PAGE_BYTES), CODE_PAGES_NEXT);
+    memory.fill(info, 0, CODE_PAGE_BYTES);
+    store<u32>(slot, <u32>info);
+  }
+  const bitmap = load<u64>(info);
+  if (bitmap == 0) tlbDropWrite(offset & ~0xfff);
+  const from = <u64>((offset & 0xfff) >> 6);
+  const to = <u64>(((offset & 0xfff) + size - 1) >> 6);
+  store<u64>(info, bitmap | ((~(<u64>0) << from) & (~(<u64>0) >> (63 - to))));
+  store<u32>(block, load<u32>(info, 8), nextField);
+  store<u32>(info, <u32>block, 8);
+}
+
+// The linear address of RIP + distance.
+// @ts-ignore: decorator
+@inline
+function codeLinear(cpu: usize, rip: u64): u64 {
+  if ((load<u32>(cpu, MODE) & MODE_SIZE) == MODE_64) return rip;
+  return (rip + load<u64>(cpu, SEGMENTS + CS * SEG_BYTES + SEG_BASE)) & 0xffffffff;
+}
+
+// @ts-ignore: decorator
+@inline
+function pageOf(cpu: usize, linear: u64): u32 {
+  const entry = tlbEntry(load<u32>(cpu, TLB), linear);
+  const page = linear & ~0xfff;
+  if (load<u64>(entry, TLB_FETCH) == page) return <u32>page + load<u32>(entry, TLB_ADDEND);
+  return fetchPage(cpu, linear);
+}
+
+/** The block at RIP, made if need be. Raises what the fetch raises. */
+export function findBlock(cpu: usize): usize {
+  store<u32>(cpu, 0, CUR_REC);
+  const rip = load<u64>(cpu, RIP);
+  const mode = load<u32>(cpu, MODE);
+  const linear = codeLinear(cpu, rip);
+  if (mode & MODE_CS_LIMITED) {
+    if (rip > <u64>load<u32>(cpu, SEGMENTS + CS * SEG_BYTES + SEG_LIMIT)) raiseGP(cpu);
+  }
+  const offset = pageOf(cpu, linear) + (<u32>linear & 0xfff);
+  let block: usize = load<u32>(bucketOf(offset, mode));
+  while (block != 0) {
+    if (load<u32>(block, BLOCK_OFFSET) == offset && load<u32>(block, BLOCK_MODE) == mode) {
+      if (load<u32>(block, BLOCK_SECOND_PAGE) == 0) return block;
+      // The same first page, perhaps not the same second one.
+      if (pageOf(cpu, (linear | 0xfff) + 1) == load<u32>(block, BLOCK_SECOND_PAGE)) return limited(cpu, block, rip, mode);
+      retire(block);
+      break;
+    }
+    block = load<u32>(block, BLOCK_NEXT);
+  }
+  return limited(cpu, makeBlock(cpu, linear, offset, mode), rip, mode);
+}
+
+/** A target on the page of a running block: its block, or 0 where none is there yet or it may not be linked. */
+export function linkTarget(cpu: usize, rip: u64): usize {
+  const mode = load<u32>(cpu, MODE);
+  const linear = codeLinear(cpu, rip);
+  const entry = tlbEntry(load<u32>(cpu, TLB), linear);
+  if (load<u64>(entry, TLB_FETCH) != (linear & ~0xfff)) return 0;
+  const offset = <u32>linear + load<u32>(entry, TLB_ADDEND);
+  let block: usize = load<u32>(bucketOf(offset, mode));
+  while (block != 0) {
+    if (load<u32>(block, BLOCK_OFFSET) == offset && load<u32>(block, BLOCK_MODE) == mode) {
+      return load<u32>(block, BLOCK_SECOND_PAGE) == 0 ? block : 0;
+    }
+    block = load<u32>(block, BLOCK_NEXT);
+  }
+  return 0;
+}
+
+// With a limited CS the block's bytes are checked against it: where they pass it, the first instruction alone decides.
+function limited(cpu: usize, block: usize, rip: u64, mode: u32): usize {
+  if ((mode & MODE_CS_LIMITED) == 0) return block;
+  const limit = <u64>load<u32>(cpu, SEGMENTS + CS * SEG_BYTES + SEG_LIMIT);
+  if (rip + <u64>load<u32>(block, BLOCK_CODE_BYTES) - 1 <= limit) return block;
+  if (rip + <u64>load<u8>(block + BLOCK_HEADER, REC_LEN) - 1 > limit) raiseGP(cpu);
+  return singleBlock(cpu, block);
+}
+
+/** A block with only the first instruction of `block`, in the vCPU's own memory. */
+export function singleBlock(cpu: usize, block: usize): usize {
+  const single = cpu + SINGLE_BLOCK;
+  memory.copy(single, block, BLOCK_HEADER + REC_BYTES);
+  store<u16>(single, 1, BLOCK_COUNT);
+  const rec = single + BLOCK_HEADER;
+  const op = <u32>load<u16>(rec, REC_OP);
+  if (isTransfer(op)) store<u8>(rec, 0, REC_SCALE);
+  endRecord(rec + REC_BYTES, <u32>load<u8>(rec, REC_LEN), 1);
+  return single;
+}
+
+function isTransfer(op: u32): bool {
+  return op == OP_JMP || op == OP_CALL64 || (op >= OP_JCC && op < OP_JCC + 16);
+}
+
+function endRecord(rec: usize, ipOffset: u32, seq: u32): void {
+  memory.fill(rec, 0, REC_BYTES);
+  store<u16>(rec, <u16>OP_END, REC_OP);
+  store<u16>(rec, <u16>ipOffset, REC_IPOFF);
+  store<u8>(rec, <u8>seq, REC_SEQ);
+}
+
+function makeBlock(cpu: usize, linear: u64, offset: u32, mode: u32): usize {
+  const arena: usize = load<u32>(MACHINE_BLOCK, ARENA_NEXT);
+  const pages: usize = load<u32>(MACHINE_BLOCK, CODE_PAGES_NEXT);
+  if (arena + BLOCK_MAX_BYTES > CODE_ARENA_END || pages + 2 * CODE_PAGE_BYTES > CODE_PAGES_END) {
+    emptyCodeCache();
+    count(cpu, COUNT_ARENA_FLUSHES);
+  }
+  const block: usize = load<u32>(MACHINE_BLOCK, ARENA_NEXT);
+  const room = 0x1000 - (offset & 0xfff);
+  let rec = block + BLOCK_HEADER;
+  let ip: u32 = 0;
+  let instructions: u32 = 0;
+  let secondPage: u32 = 0;
+  for (;;) {
+    const answer = decode(cpu, rec, <usize>(offset + ip), room - ip, ip, mode);
+    if (answer == DECODE_SHORT) {
+      if (instructions != 0) break;
+      // The first instruction goes on behind the page's end; nothing is raised for that page before it is needed.
+      secondPage = pageOf(cpu, (linear | 0xfff) + 1);
+      memory.copy(cpu + FETCH_BUFFER, offset, room);
+      memory.copy(cpu + FETCH_BUFFER + room, secondPage, 16);
+      const whole = decode(cpu, rec, cpu + FETCH_BUFFER, room + 16, 0, mode);
+      if (whole == DECODE_TOO_LONG) raiseGP(cpu);
+      ip = <u32>load<u8>(rec, REC_LEN);
+      instructions = 1;
+      rec += REC_BYTES;
+      break;
+    }
+    if (answer == DECODE_TOO_LONG) {
+      if (instructions == 0) raiseGP(cpu);
+      break;
+    }
+    store<u8>(rec, <u8>instructions, REC_SEQ);
+    const op = <u32>load<u16>(rec, REC_OP);
+    ip += <u32>load<u8>(rec, REC_LEN);
+    instructions++;
+    if (isTransfer(op)) setLinkable(rec, offset, mode);
+    rec += REC_BYTES;
+    if (answer == DECODE_END || instructions == MAX_INSTRUCTIONS || ip >= room) break;
+  }
+  endRecord(rec, ip, instructions);
+  rec += REC_BYTES;
+
+  store<u32>(block, offset, BLOCK_OFFSET);
+  store<u32>(block, mode, BLOCK_MODE);
+  store<u16>(block, <u16>instructions, BLOCK_COUNT);
+  store<u16>(block, <u16>((rec - block - BLOCK_HEADER) / REC_BYTES), BLOCK_RECORDS);
+  store<u32>(block, secondPage, BLOCK_SECOND_PAGE);
+  store<u32>(block, ip, BLOCK_CODE_BYTES);
+  const bucket = bucketOf(offset, mode);
+  store<u32>(block, load<u32>(bucket), BLOCK_NEXT);
+  store<u32>(bucket, <u32>block);
+  markCode(offset, min<u32>(ip, room), block, BLOCK_PAGE_NEXT);
+  if (secondPage != 0) {
+    markCode(secondPage, ip - room, block, BLOCK_SECOND_NEXT);
+  }
+  store<u32>(MACHINE_BLOCK, <u32>rec, ARENA_NEXT);
+  count(cpu, COUNT_BLOCKS_DECODED);
+  return block;
+}
+
+// A transfer whose target lies on the block's own page; with a limited CS every target is looked up.
+function setLinkable(rec: usize, offset: u32, mode: u32): void {
+  if (mode & MODE_CS_LIMITED) return;
+  const target = <i64>(offset & 0xfff) + load<i64>(rec, REC_IMM);
+  if (target >= 0 && target < 0x1000) store<u8>(rec, LINKABLE, REC_SCALE);
+}

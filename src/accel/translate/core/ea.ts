@@ -1,0 +1,48 @@
+// The linear address of a record's memory operand.
+import {
+  F_EA_SPECIAL, REC_ASIZE, REC_BASE, REC_DISP, REC_FLAGS, REC_INDEX, REC_OSIZE, REC_SCALE, REC_SEG,
+} from "./record";
+import { segmentLinear } from "./segments";
+
+/** base + index << scale + displacement, without segment and truncation. */
+// @ts-ignore: decorator
+@inline
+function sum(cpu: usize, rec: usize): u64 {
+  return (
+    load<u64>(cpu + load<u8>(rec, REC_BASE)) +
+    (load<u64>(cpu + load<u8>(rec, REC_INDEX)) << load<u8>(rec, REC_SCALE)) +
+    <u64>(<i64>load<i32>(rec, REC_DISP))
+  );
+}
+
+/** The linear address of an operand of `size` bytes. Raises #GP or #SS where the segment does not allow the access. */
+// @ts-ignore: decorator
+@inline
+export function eaSized(cpu: usize, rec: usize, size: u32, write: u32): u64 {
+  if ((load<u8>(rec, REC_FLAGS) & F_EA_SPECIAL) == 0) return sum(cpu, rec);
+  return special(cpu, rec, size, write);
+}
+
+/** The linear address of a read operand whose size is the record's. */
+// @ts-ignore: decorator
+@inline
+export function ea(cpu: usize, rec: usize): u64 {
+  return eaSized(cpu, rec, <u32>load<u8>(rec, REC_OSIZE), 0);
+}
+
+/** LEA: the offset, truncated to the address size. */
+export function effectiveOffset(cpu: usize, rec: usize): u64 {
+  return truncateOffset(sum(cpu, rec), <u32>load<u8>(rec, REC_ASIZE));
+}
+
+// @ts-ignore: decorator
+@inline
+export function truncateOffset(offset: u64, addressSize: u32): u64 {
+  if (addressSize == 8) return offset;
+  return offset & (addressSize == 4 ? 0xffffffff : 0xffff);
+}
+
+function special(cpu: usize, rec: usize, size: u32, write: u32): u64 {
+  const offset = truncateOffset(sum(cpu, rec), <u32>load<u8>(rec, REC_ASIZE));
+  return segmentLinear(cpu, <u32>load<u8>(rec, REC_SEG), offset, size, write);
+}
