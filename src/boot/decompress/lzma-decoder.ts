@@ -182,7 +182,7 @@ export class LzmaDecoder {
         if (matchBit !== bit) break;
       } while (symbol < 0x100);
     }
-    while (symbol < 0x100) symbol = (symbol << 1) | this.bit(this.literals, base + symbol);
+    symbol = this.walk(this.literals, base, symbol, 0x100);
     bytes[at] = symbol;
     output.length = at + 1;
     this.state = this.state < 4 ? 0 : this.state < 10 ? this.state - 3 : this.state - 6;
@@ -206,9 +206,39 @@ export class LzmaDecoder {
   }
 
   private tree(probs: Uint16Array, base: number, bits: number): number {
-    let symbol = 1;
-    for (let count = bits; count > 0; count--) symbol = (symbol << 1) | this.bit(probs, base + symbol);
-    return symbol - (1 << bits);
+    const size = 1 << bits;
+    return this.walk(probs, base, 1, size) - size;
+  }
+
+  /** Goes down a tree of bits until `symbol` has grown to `end`: `bit` in a loop, with the range coder in locals. */
+  private walk(probs: Uint16Array, base: number, from: number, end: number): number {
+    const { input } = this;
+    let { range, code, position } = this;
+    let symbol = from;
+    while (symbol < end) {
+      if (range < TOP) {
+        if (position >= this.end) throw new DecompressError("the LZMA data ends too early");
+        range = (range << 8) >>> 0;
+        code = ((code << 8) | input[position++]) >>> 0;
+      }
+      const index = base + symbol;
+      const prob = probs[index];
+      const bound = (range >>> PROB_BITS) * prob;
+      if (code < bound) {
+        range = bound;
+        probs[index] = prob + (((1 << PROB_BITS) - prob) >> MOVE_BITS);
+        symbol <<= 1;
+      } else {
+        range -= bound;
+        code -= bound;
+        probs[index] = prob - (prob >> MOVE_BITS);
+        symbol = (symbol << 1) | 1;
+      }
+    }
+    this.range = range;
+    this.code = code;
+    this.position = position;
+    return symbol;
   }
 
   private reverseTree(probs: Uint16Array, base: number, bits: number): number {
