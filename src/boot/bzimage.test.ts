@@ -12,7 +12,7 @@ const kernel = file("vmlinuz", makeBzImage(lz4Payload(kernelElf)));
 test("the payload is unpacked, loaded at its addresses and entered in 64-bit mode", async () => {
   const initrd = file("initrd", new Uint8Array(5000).fill(7));
   const image = await prepareBzImage(kernel, { initrd, commandLine: "console=ttyS0" });
-  assert.equal(image.description, "Linux 6.1.0-test (x@y)");
+  assert.equal(image.description, "6.1.0-test (x@y)");
   const target = makeTarget(32 << 20);
   const { memory } = target;
   memory.fill(0x1000000 + 64, 0x1000, 0xcc);
@@ -52,6 +52,9 @@ test("without host decompression the kernel's own code is entered", async () => 
   const state = image.load(target)!(resetState());
   assert.equal(state.rip, 0x1000200n);
   assert.deepEqual(target.memory.view(0x1000400, 8), lz4Payload(kernelElf).subarray(0, 8));
+
+  const withoutPayload = await prepareBzImage(file("memtest", makeBzImage(new Uint8Array(0))));
+  assert.equal(withoutPayload.load(target)!(resetState()).rip, 0x1000200n);
 });
 
 test("a 32-bit kernel is entered in flat protected mode", async () => {

@@ -156,13 +156,13 @@ function readVersion(reader: FileReader): string {
     if (byte < 0x20 || byte > 0x7e) break;
     text += String.fromCharCode(byte);
   }
-  return text || "unknown version";
+  return text === "" ? "unknown version" : text;
 }
 
 /** Unpacks the payload: an ELF file, with relocations behind it that matter only to a kernel that moves. */
 async function unpackPayload(reader: FileReader, header: SetupHeader): Promise<ElfFile> {
   const { payloadOffset, payloadLength, protectedOffset } = header;
-  if (payloadLength < 8) reader.fail("has no payload to decompress on the host");
+  if (payloadLength < 8) reader.fail(`has a payload of ${payloadLength} bytes`);
   const payload = reader.slice(protectedOffset + payloadOffset, payloadLength, "the payload");
   const size = reader.u32(protectedOffset + payloadOffset + payloadLength - 4, "the payload's size");
   if (size > MAX_KERNEL_BYTES) reader.fail(`has a payload that claims to decompress to ${size} bytes`);
@@ -196,12 +196,14 @@ export async function prepareBzImage(
   const reader = new FileReader(kernel);
   const header = parseSetupHeader(reader);
   const commandLine = encodeCommandLine(kernel.name, options.commandLine ?? "", header.commandLineMax);
-  const elf = (options.hostDecompress ?? true) ? await unpackPayload(reader, header) : null;
+  // Programs other than Linux that use its boot protocol, such as memtest86+, have no payload.
+  const unpack = (options.hostDecompress ?? true) && header.payloadLength > 0;
+  const elf = unpack ? await unpackPayload(reader, header) : null;
   const { initrd } = options;
   if (initrd && initrd.bytes.length === 0) throw new BootFileError(initrd.name, "is empty");
   return {
     kind: "bzimage",
-    description: `Linux ${header.kernelVersion}`,
+    description: header.kernelVersion,
     rom: null,
     load: (target) => load(target, reader, header, elf, commandLine, initrd),
   };
