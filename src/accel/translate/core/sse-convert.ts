@@ -153,10 +153,12 @@ export function execConvert(cpu: usize, rec: usize, op: u32): void {
     }
     case OP_CVTSD2SS: {
       const bits = source64(cpu, rec);
-      const x = abs<f64>(reinterpret<f64>(bits));
-      // Within single precision's normal range, with inexact masked and flagged, to nearest.
-      if ((load<u32>(cpu, MXCSR) & 0x7020) == 0x1020 && (x > 2.4e-38) & (x < 3.4e38)) {
-        store<f32>(regBase(cpu, rec), <f32>reinterpret<f64>(bits), XMM);
+      const x = reinterpret<f64>(bits);
+      const rounded = <f32>x;
+      // Within single precision's normal range: exact, or to nearest with inexact masked and flagged.
+      const normal = (abs<f64>(x) > 2.4e-38) & (abs<f64>(x) < 3.4e38);
+      if (normal && (<f64>rounded == x || (load<u32>(cpu, MXCSR) & 0x7020) == 0x1020)) {
+        store<f32>(regBase(cpu, rec), rounded, XMM);
         return;
       }
       begin(cpu);

@@ -1,6 +1,6 @@
 // Floating-point arithmetic, compares and rounding. wasm's operation is taken where its result and MXCSR's
-// flags are certainly right: rounding to nearest, inexact masked and flagged already, operands and result
-// normal or zero. All else goes through sse-exact.ts.
+// flags are certainly right: rounding to nearest, operands and result normal or zero, and either inexact is
+// masked and flagged already or the result is seen to be exact. All else goes through sse-exact.ts.
 import { MXCSR, SCRATCH, XMM } from "../layout";
 import { setArith } from "./flags";
 import {
@@ -25,6 +25,37 @@ const LARGEST32: f32 = 3.4028234663852886e38;
 @inline
 function quick(cpu: usize): bool {
   return (load<u32>(cpu, MXCSR) & 0x7020) == 0x1020;
+}
+
+/** Rounds to nearest. */
+// @ts-ignore: decorator
+@inline
+function toNearest(cpu: usize): bool {
+  return (load<u32>(cpu, MXCSR) & 0x6000) == 0;
+}
+
+/** Inexact is masked and flagged. */
+// @ts-ignore: decorator
+@inline
+function sticky(cpu: usize): bool {
+  return (load<u32>(cpu, MXCSR) & 0x1020) == 0x1020;
+}
+
+/** The error of a rounded sum, itself exact, is zero. */
+// @ts-ignore: decorator
+@inline
+function exactSum<T extends number>(a: T, b: T, sum: T): bool {
+  const part = <T>(sum - a);
+  return <T>(<T>(a - <T>(sum - part)) + <T>(b - part)) == <T>0;
+}
+
+/** The factors have so few bits that the product fits. */
+// @ts-ignore: decorator
+@inline
+function exactProduct<T extends number>(a: T, b: T, product: T): bool {
+  if (sizeof<T>() == 4) return <f64>a * <f64>b == <f64>product;
+  const lead = <u64>1 << 52;
+  return ctz(reinterpret<u64>(<f64>a) | lead) + ctz(reinterpret<u64>(<f64>b) | lead) >= 53;
 }
 
 // @ts-ignore: decorator
@@ -93,7 +124,8 @@ export function addScalar<T extends number>(cpu: usize, rec: usize): void {
   const at = regBase(cpu, rec);
   const a = load<T>(at, XMM);
   const r = <T>(a + b);
-  if (quick(cpu) && plain<T>(a) & plain<T>(b) && safe<T>(r) | (r == <T>0)) store<T>(at, r, XMM);
+  const good = toNearest(cpu) & plain<T>(a) & plain<T>(b) & (safe<T>(r) | (r == <T>0));
+  if (good && (sticky(cpu) || exactSum<T>(a, b, r))) store<T>(at, r, XMM);
   else exactScalar<T>(cpu, at, ADD, a, b);
 }
 
@@ -102,7 +134,8 @@ export function subScalar<T extends number>(cpu: usize, rec: usize): void {
   const at = regBase(cpu, rec);
   const a = load<T>(at, XMM);
   const r = <T>(a - b);
-  if (quick(cpu) && plain<T>(a) & plain<T>(b) && safe<T>(r) | (r == <T>0)) store<T>(at, r, XMM);
+  const good = toNearest(cpu) & plain<T>(a) & plain<T>(b) & (safe<T>(r) | (r == <T>0));
+  if (good && (sticky(cpu) || exactSum<T>(a, <T>-b, r))) store<T>(at, r, XMM);
   else exactScalar<T>(cpu, at, SUB, a, b);
 }
 
@@ -111,9 +144,10 @@ export function mulScalar<T extends number>(cpu: usize, rec: usize): void {
   const at = regBase(cpu, rec);
   const a = load<T>(at, XMM);
   const r = <T>(a * b);
-  if (quick(cpu) && plain<T>(a) & plain<T>(b) && safe<T>(r) | ((r == <T>0) & ((a == <T>0) | (b == <T>0)))) {
-    store<T>(at, r, XMM);
-  } else exactScalar<T>(cpu, at, MUL, a, b);
+  const good =
+    toNearest(cpu) & plain<T>(a) & plain<T>(b) & (safe<T>(r) | ((r == <T>0) & ((a == <T>0) | (b == <T>0))));
+  if (good && (sticky(cpu) || exactProduct<T>(a, b, r))) store<T>(at, r, XMM);
+  else exactScalar<T>(cpu, at, MUL, a, b);
 }
 
 export function divScalar<T extends number>(cpu: usize, rec: usize): void {
@@ -121,7 +155,8 @@ export function divScalar<T extends number>(cpu: usize, rec: usize): void {
   const at = regBase(cpu, rec);
   const a = load<T>(at, XMM);
   const r = <T>(a / b);
-  if (quick(cpu) && plain<T>(a) & plain<T>(b) && safe<T>(r) | ((r == <T>0) & (a == <T>0))) store<T>(at, r, XMM);
+  const good = quick(cpu) & plain<T>(a) & plain<T>(b) & (safe<T>(r) | ((r == <T>0) & (a == <T>0)));
+  if (good) store<T>(at, r, XMM);
   else exactScalar<T>(cpu, at, DIV, a, b);
 }
 
@@ -129,7 +164,7 @@ export function sqrtScalar<T extends number>(cpu: usize, rec: usize): void {
   const b = source<T>(cpu, rec);
   const at = regBase(cpu, rec);
   const r = sqrt<T>(b);
-  if (quick(cpu) && plain<T>(b) && safe<T>(r) | (r == <T>0)) store<T>(at, r, XMM);
+  if (quick(cpu) & plain<T>(b) & (safe<T>(r) | (r == <T>0))) store<T>(at, r, XMM);
   else exactScalar<T>(cpu, at, SQRT, b, b);
 }
 
