@@ -2,7 +2,7 @@
 // register n. Every one of them empties the x87 stack's bookkeeping (TOP is 0, all registers valid); a
 // write sets the register's sign and exponent to ones.
 import { CR0, FPU_BLOCKED, FPU_PENDING, GPR, ST, XMM } from "../layout";
-import { ea } from "./ea";
+import { eaSized } from "./ea";
 import { MF, NM, UD, raise } from "./exceptions";
 import { read16, read32, write32, write64, write8 } from "./memory";
 import { mmxTouch, mmxWrite } from "./mmx-state";
@@ -90,7 +90,7 @@ export function execMmx(cpu: usize, rec: usize, op: u32): void {
     const kind = op - OPS_MMX_PACKED;
     let b: u64;
     if ((kind == PUNPCKLBW || kind == PUNPCKLWD || kind == PUNPCKLDQ) && !isRegister(rec)) {
-      b = read32(cpu, ea(cpu, rec, 4, 0));
+      b = read32(cpu, eaSized(cpu, rec, 4, 0));
     } else b = sourceMmx(cpu, rec);
     setMmx(cpu, rec, packedMmx(kind, getMmx(cpu, rec), b));
     return;
@@ -104,11 +104,11 @@ export function execMmx(cpu: usize, rec: usize, op: u32): void {
       setMmxRm(cpu, rec, getMmx(cpu, rec));
       return;
     case OP_MMX_STORE64:
-      write64(cpu, ea(cpu, rec, 8, 1), getMmx(cpu, rec));
+      write64(cpu, eaSized(cpu, rec, 8, 1), getMmx(cpu, rec));
       mmxTouch(cpu);
       return;
     case OP_MMX_STORE32:
-      write32(cpu, ea(cpu, rec, 4, 1), <u32>getMmx(cpu, rec));
+      write32(cpu, eaSized(cpu, rec, 4, 1), <u32>getMmx(cpu, rec));
       mmxTouch(cpu);
       return;
     case OP_MMX_LOAD32:
@@ -130,7 +130,7 @@ export function execMmx(cpu: usize, rec: usize, op: u32): void {
       setMmx(cpu, rec, shuffleWords(sourceMmx(cpu, rec), imm8(rec)));
       return;
     case OP_MMX_PINSRW: {
-      const value: u64 = isRegister(rec) ? load<u16>(rmGpr(cpu, rec), GPR) : read16(cpu, ea(cpu, rec, 2, 0));
+      const value: u64 = isRegister(rec) ? load<u16>(rmGpr(cpu, rec), GPR) : read16(cpu, eaSized(cpu, rec, 2, 0));
       const at = (imm8(rec) & 3) << 4;
       setMmx(cpu, rec, (getMmx(cpu, rec) & ~(<u64>0xffff << at)) | (value << at));
       return;
@@ -144,7 +144,7 @@ export function execMmx(cpu: usize, rec: usize, op: u32): void {
       mmxTouch(cpu);
       return;
     case OP_MASKMOVQ:
-      storeMasked(cpu, ea(cpu, rec, 8, 1), widen(getMmx(cpu, rec)), widen(load<u64>(rmMmx(cpu, rec), ST)));
+      storeMasked(cpu, eaSized(cpu, rec, 8, 1), widen(getMmx(cpu, rec)), widen(load<u64>(rmMmx(cpu, rec), ST)));
       mmxTouch(cpu);
       return;
     case OP_MMX_PALIGNR: {

@@ -1,6 +1,6 @@
 // Operands of SSE and MMX instructions.
 import { GPR, ST, XMM } from "../layout";
-import { ea } from "./ea";
+import { eaSized } from "./ea";
 import { raiseGP } from "./exceptions";
 import { read128, read32, read64 } from "./memory";
 import { F_MODREG, REC_FLAGS, REC_IMM, REC_REG, REC_RM } from "./record";
@@ -76,7 +76,7 @@ export function rmMmx(cpu: usize, rec: usize): usize {
 
 /** The linear address of a 16-byte operand that has to be aligned. */
 export function alignedAddress(cpu: usize, rec: usize, write: u32): u64 {
-  const linear = ea(cpu, rec, 16, write);
+  const linear = eaSized(cpu, rec, 16, write);
   if (linear & 15) raiseGP(cpu);
   return linear;
 }
@@ -90,32 +90,32 @@ export function source128(cpu: usize, rec: usize): v128 {
 /** An XMM register or memory of any alignment. */
 export function source128Unaligned(cpu: usize, rec: usize): v128 {
   if (isRegister(rec)) return getRm(cpu, rec);
-  return read128(cpu, ea(cpu, rec, 16, 0));
+  return read128(cpu, eaSized(cpu, rec, 16, 0));
 }
 
 /** The low half of an XMM register, or memory. */
 export function source64(cpu: usize, rec: usize): u64 {
   if (isRegister(rec)) return load<u64>(rmBase(cpu, rec), XMM);
-  return read64(cpu, ea(cpu, rec, 8, 0));
+  return read64(cpu, eaSized(cpu, rec, 8, 0));
 }
 
 export function source32(cpu: usize, rec: usize): u32 {
   if (isRegister(rec)) return load<u32>(rmBase(cpu, rec), XMM);
-  return read32(cpu, ea(cpu, rec, 4, 0));
+  return read32(cpu, eaSized(cpu, rec, 4, 0));
 }
 
 export function sourceGpr64(cpu: usize, rec: usize): u64 {
   if (isRegister(rec)) return load<u64>(rmGpr(cpu, rec), GPR);
-  return read64(cpu, ea(cpu, rec, 8, 0));
+  return read64(cpu, eaSized(cpu, rec, 8, 0));
 }
 
 export function sourceGpr32(cpu: usize, rec: usize): u32 {
   if (isRegister(rec)) return load<u32>(rmGpr(cpu, rec), GPR);
-  return read32(cpu, ea(cpu, rec, 4, 0));
+  return read32(cpu, eaSized(cpu, rec, 4, 0));
 }
 
 /** An MMX register or memory. */
 export function sourceMmx(cpu: usize, rec: usize): u64 {
   if (isRegister(rec)) return load<u64>(rmMmx(cpu, rec), ST);
-  return read64(cpu, ea(cpu, rec, 8, 0));
+  return read64(cpu, eaSized(cpu, rec, 8, 0));
 }

@@ -1,6 +1,6 @@
 // Shuffles, insertions, extractions, blends, byte shifts and PTEST.
 import { GPR, XMM } from "../layout";
-import { ea } from "./ea";
+import { eaSized } from "./ea";
 import { setArith } from "./flags";
 import { read16, read32, read64, read8, write16, write32, write64, write8 } from "./memory";
 import {
@@ -96,9 +96,9 @@ export function execExtend(cpu: usize, rec: usize, op: u32): void {
   let source: u64;
   const kind = which & 7;
   if (isRegister(rec)) source = load<u64>(rmBase(cpu, rec), XMM);
-  else if (kind == 2) source = read16(cpu, ea(cpu, rec, 2, 0));
-  else if (kind == 1 || kind == 4) source = read32(cpu, ea(cpu, rec, 4, 0));
-  else source = read64(cpu, ea(cpu, rec, 8, 0));
+  else if (kind == 2) source = read16(cpu, eaSized(cpu, rec, 2, 0));
+  else if (kind == 1 || kind == 4) source = read32(cpu, eaSized(cpu, rec, 4, 0));
+  else source = read64(cpu, eaSized(cpu, rec, 8, 0));
   const x = i64x2.replace_lane(i64x2.splat(0), 0, source);
   let r: v128 = x;
   switch (which) {
@@ -220,22 +220,22 @@ export function execShuffle(cpu: usize, rec: usize, op: u32): void {
       return;
     }
     case OP_PINSRB: {
-      const value: u32 = isRegister(rec) ? load<u8>(rmGpr(cpu, rec), GPR) : read8(cpu, ea(cpu, rec, 1, 0));
+      const value: u32 = isRegister(rec) ? load<u8>(rmGpr(cpu, rec), GPR) : read8(cpu, eaSized(cpu, rec, 1, 0));
       store<u8>(regBase(cpu, rec) + (imm & 15), <u8>value, XMM);
       return;
     }
     case OP_PINSRW: {
-      const value: u32 = isRegister(rec) ? load<u16>(rmGpr(cpu, rec), GPR) : read16(cpu, ea(cpu, rec, 2, 0));
+      const value: u32 = isRegister(rec) ? load<u16>(rmGpr(cpu, rec), GPR) : read16(cpu, eaSized(cpu, rec, 2, 0));
       store<u16>(regBase(cpu, rec) + ((imm & 7) << 1), <u16>value, XMM);
       return;
     }
     case OP_PINSRD: {
-      const value = isRegister(rec) ? load<u32>(rmGpr(cpu, rec), GPR) : read32(cpu, ea(cpu, rec, 4, 0));
+      const value = isRegister(rec) ? load<u32>(rmGpr(cpu, rec), GPR) : read32(cpu, eaSized(cpu, rec, 4, 0));
       store<u32>(regBase(cpu, rec) + ((imm & 3) << 2), value, XMM);
       return;
     }
     case OP_PINSRQ: {
-      const value = isRegister(rec) ? load<u64>(rmGpr(cpu, rec), GPR) : read64(cpu, ea(cpu, rec, 8, 0));
+      const value = isRegister(rec) ? load<u64>(rmGpr(cpu, rec), GPR) : read64(cpu, eaSized(cpu, rec, 8, 0));
       store<u64>(regBase(cpu, rec) + ((imm & 1) << 3), value, XMM);
       return;
     }
@@ -252,25 +252,25 @@ export function execShuffle(cpu: usize, rec: usize, op: u32): void {
     case OP_PEXTRB: {
       const value = load<u8>(regBase(cpu, rec) + (imm & 15), XMM);
       if (isRegister(rec)) store<u64>(rmGpr(cpu, rec), value, GPR);
-      else write8(cpu, ea(cpu, rec, 1, 1), value);
+      else write8(cpu, eaSized(cpu, rec, 1, 1), value);
       return;
     }
     case OP_PEXTRW: {
       const value = load<u16>(regBase(cpu, rec) + ((imm & 7) << 1), XMM);
       if (isRegister(rec)) store<u64>(rmGpr(cpu, rec), value, GPR);
-      else write16(cpu, ea(cpu, rec, 2, 1), value);
+      else write16(cpu, eaSized(cpu, rec, 2, 1), value);
       return;
     }
     case OP_PEXTRD: {
       const value = load<u32>(regBase(cpu, rec) + ((imm & 3) << 2), XMM);
       if (isRegister(rec)) store<u64>(rmGpr(cpu, rec), value, GPR);
-      else write32(cpu, ea(cpu, rec, 4, 1), value);
+      else write32(cpu, eaSized(cpu, rec, 4, 1), value);
       return;
     }
     case OP_PEXTRQ: {
       const value = load<u64>(regBase(cpu, rec) + ((imm & 1) << 3), XMM);
       if (isRegister(rec)) store<u64>(rmGpr(cpu, rec), value, GPR);
-      else write64(cpu, ea(cpu, rec, 8, 1), value);
+      else write64(cpu, eaSized(cpu, rec, 8, 1), value);
       return;
     }
     // The upper half is undefined in the manual; processors clear it.

@@ -1,6 +1,6 @@
 // SSE and MMX instructions: availability, the hot ones themselves, the others by kind.
 import { GPR, SSE_BLOCKED, XMM } from "../layout";
-import { ea } from "./ea";
+import { eaSized } from "./ea";
 import { raise } from "./exceptions";
 import { read128, read32, read64, write128, write32, write64 } from "./memory";
 import { execMmx, execMmxToXmm, storeMasked } from "./mmx";
@@ -56,10 +56,10 @@ export function execSse(cpu: usize, rec: usize, op: u32): void {
       v128.store(rmBase(cpu, rec), getReg(cpu, rec), XMM);
       return;
     case OP_LOAD128:
-      setReg(cpu, rec, read128(cpu, ea(cpu, rec, 16, 0)));
+      setReg(cpu, rec, read128(cpu, eaSized(cpu, rec, 16, 0)));
       return;
     case OP_STORE128:
-      write128(cpu, ea(cpu, rec, 16, 1), getReg(cpu, rec));
+      write128(cpu, eaSized(cpu, rec, 16, 1), getReg(cpu, rec));
       return;
     case OP_LOAD128_ALIGNED:
       setReg(cpu, rec, read128(cpu, alignedAddress(cpu, rec, 0)));
@@ -68,25 +68,25 @@ export function execSse(cpu: usize, rec: usize, op: u32): void {
       write128(cpu, alignedAddress(cpu, rec, 1), getReg(cpu, rec));
       return;
     case OP_LOAD32:
-      setReg(cpu, rec, i32x4.replace_lane(i64x2.splat(0), 0, read32(cpu, ea(cpu, rec, 4, 0))));
+      setReg(cpu, rec, i32x4.replace_lane(i64x2.splat(0), 0, read32(cpu, eaSized(cpu, rec, 4, 0))));
       return;
     case OP_STORE32:
-      write32(cpu, ea(cpu, rec, 4, 1), load<u32>(regBase(cpu, rec), XMM));
+      write32(cpu, eaSized(cpu, rec, 4, 1), load<u32>(regBase(cpu, rec), XMM));
       return;
     case OP_LOAD64:
-      setReg(cpu, rec, i64x2.replace_lane(i64x2.splat(0), 0, read64(cpu, ea(cpu, rec, 8, 0))));
+      setReg(cpu, rec, i64x2.replace_lane(i64x2.splat(0), 0, read64(cpu, eaSized(cpu, rec, 8, 0))));
       return;
     case OP_STORE64:
-      write64(cpu, ea(cpu, rec, 8, 1), load<u64>(regBase(cpu, rec), XMM));
+      write64(cpu, eaSized(cpu, rec, 8, 1), load<u64>(regBase(cpu, rec), XMM));
       return;
     case OP_LOAD64_LOW:
-      store<u64>(regBase(cpu, rec), read64(cpu, ea(cpu, rec, 8, 0)), XMM);
+      store<u64>(regBase(cpu, rec), read64(cpu, eaSized(cpu, rec, 8, 0)), XMM);
       return;
     case OP_LOAD64_HIGH:
-      store<u64>(regBase(cpu, rec), read64(cpu, ea(cpu, rec, 8, 0)), XMM + 8);
+      store<u64>(regBase(cpu, rec), read64(cpu, eaSized(cpu, rec, 8, 0)), XMM + 8);
       return;
     case OP_STORE64_HIGH:
-      write64(cpu, ea(cpu, rec, 8, 1), load<u64>(regBase(cpu, rec), XMM + 8));
+      write64(cpu, eaSized(cpu, rec, 8, 1), load<u64>(regBase(cpu, rec), XMM + 8));
       return;
     case OP_MOVSS_REG:
       store<u32>(regBase(cpu, rec), load<u32>(rmBase(cpu, rec), XMM), XMM);
@@ -127,8 +127,8 @@ export function execSse(cpu: usize, rec: usize, op: u32): void {
       store<u64>(rmGpr(cpu, rec), load<u64>(regBase(cpu, rec), XMM), GPR);
       return;
     case OP_MOVNTI:
-      if (load<u8>(rec, REC_FLAGS) & F_REXW) write64(cpu, ea(cpu, rec, 8, 1), load<u64>(regGpr(cpu, rec), GPR));
-      else write32(cpu, ea(cpu, rec, 4, 1), load<u32>(regGpr(cpu, rec), GPR));
+      if (load<u8>(rec, REC_FLAGS) & F_REXW) write64(cpu, eaSized(cpu, rec, 8, 1), load<u64>(regGpr(cpu, rec), GPR));
+      else write32(cpu, eaSized(cpu, rec, 4, 1), load<u32>(regGpr(cpu, rec), GPR));
       return;
     case OP_MOVSLDUP: {
       const b = source128(cpu, rec);
@@ -144,7 +144,7 @@ export function execSse(cpu: usize, rec: usize, op: u32): void {
       setReg(cpu, rec, i64x2.splat(source64(cpu, rec)));
       return;
     case OP_MASKMOVDQU:
-      storeMasked(cpu, ea(cpu, rec, 16, 1), getReg(cpu, rec), getRm(cpu, rec));
+      storeMasked(cpu, eaSized(cpu, rec, 16, 1), getReg(cpu, rec), getRm(cpu, rec));
       return;
     case OP_PMOVMSKB:
       store<u64>(regGpr(cpu, rec), <u32>i8x16.bitmask(getRm(cpu, rec)), GPR);
