@@ -198,11 +198,9 @@ export class LzmaDecoder {
     const slot = this.tree(this.slots, Math.min(length, 3) << 6, 6);
     if (slot < FIRST_DISTANCE_MODEL) return slot;
     const bits = (slot >> 1) - 1;
-    const base = (2 | (slot & 1)) * 2 ** bits;
+    const base = ((2 | (slot & 1)) << bits) >>> 0;
     if (slot < END_DISTANCE_MODEL) return base + this.reverseTree(this.special, base - slot, bits);
-    let direct = 0;
-    for (let count = bits - ALIGN_BITS; count > 0; count--) direct = direct * 2 + this.directBit();
-    return base + direct * 16 + this.reverseTree(this.align, 0, ALIGN_BITS);
+    return base + this.directBits(bits - ALIGN_BITS) * 16 + this.reverseTree(this.align, 0, ALIGN_BITS);
   }
 
   private tree(probs: Uint16Array, base: number, bits: number): number {
@@ -274,11 +272,27 @@ export class LzmaDecoder {
     return 1;
   }
 
-  private directBit(): 0 | 1 {
-    this.normalize();
-    this.range >>>= 1;
-    if (this.code < this.range) return 0;
-    this.code -= this.range;
-    return 1;
+  /** Bits without a model. */
+  private directBits(count: number): number {
+    let { range, code, position } = this;
+    let value = 0;
+    for (let left = count; left > 0; left--) {
+      if (range < TOP) {
+        if (position >= this.end) throw new DecompressError("the LZMA data ends too early");
+        range = (range << 8) >>> 0;
+        code = ((code << 8) | this.input[position++]) >>> 0;
+      }
+      range >>>= 1;
+      if (code >= range) {
+        code -= range;
+        value = (value << 1) | 1;
+      } else {
+        value <<= 1;
+      }
+    }
+    this.range = range;
+    this.code = code;
+    this.position = position;
+    return value;
   }
 }

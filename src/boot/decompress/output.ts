@@ -42,7 +42,8 @@ export class Output {
     this.reserve(count);
     const bytes = this.bytes;
     let to = this.length;
-    if (distance >= count) {
+    // Most matches are short: a call of copyWithin would take longer than the copy.
+    if (distance >= count && count >= 32) {
       bytes.copyWithin(to, to - distance, to - distance + count);
     } else {
       for (const end = to + count; to < end; to++) bytes[to] = bytes[to - distance];
