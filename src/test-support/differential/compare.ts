@@ -1,0 +1,173 @@
+/** What differs between the two sides of a case, in words. Nothing that the manuals leave undefined counts. */
+import { GPR_NAMES } from "../../vcpu/state.js";
+import type { GeneratedCase } from "./generator.js";
+import { AF, CF, DF, OF, PF, SF, ZF } from "./instruction.js";
+import {
+  FPU_MXCSR,
+  FPU_ST,
+  FPU_XMM,
+  type Outcome,
+  RESULT,
+  TRAP_DEFECT,
+  TRAP_HANG,
+  TRAP_UNIMPLEMENTED,
+} from "./wire.js";
+
+const RESUME = 0x10000;
+const COMPARED_FLAGS = CF | PF | AF | ZF | SF | DF | OF | RESUME | 0x40000;
+const PAGE_FAULT = 14;
+/** RCPPS and RSQRTPS: relative error at most 1.5 * 2^-12, on each side. */
+const APPROXIMATION = 3 * 2 ** -12;
+
+export function compare(generated: GeneratedCase, native: Outcome, guest: Outcome): string[] {
+  const differences: string[] = [];
+  const n = native.record;
+  const g = guest.record;
+  const trap = n.readUInt32LE(RESULT.trap);
+  const guestTrap = g.readUInt32LE(RESULT.trap);
+  if (guestTrap >= TRAP_DEFECT) {
+    const rip = g.readBigUInt64LE(RESULT.rip);
+    return [`${trapName(guestTrap)} at RIP ${hex(rip)}${guest.message ? `: ${guest.message}` : ""}`];
+  }
+  if (trap !== guestTrap) differences.push(`exception: native ${trapName(trap)}, guest ${trapName(guestTrap)}`);
+  for (const [name, at] of [
+    ...GPR_NAMES.map((name, index) => [name, index * 8] as const),
+    ["rip", RESULT.rip] as const,
+  ]) {
+    const expected = n.readBigUInt64LE(at);
+    const actual = g.readBigUInt64LE(at);
+    if (expected !== actual) differences.push(`${name}: native ${hex(expected)}, guest ${hex(actual)}`);
+  }
+  if (trap === guestTrap) compareFault(n, g, trap, differences);
+  const flags = COMPARED_FLAGS & ~undefinedFlags(generated, n.readBigUInt64LE(RESULT.rip));
+  const expectedFlags = n.readUInt32LE(RESULT.rflags) & flags;
+  const actualFlags = g.readUInt32LE(RESULT.rflags) & flags;
+  if (expectedFlags !== actualFlags) {
+    differences.push(`rflags: native ${flagNames(expectedFlags)}, guest ${flagNames(actualFlags)}`);
+  }
+  compareFpu(n.subarray(RESULT.fpu), g.subarray(RESULT.fpu), isApproximate(generated, trap), differences);
+  compareMemory(native.changes, guest.changes, differences);
+  return differences;
+}
+
+function compareFault(native: Buffer, guest: Buffer, trap: number, differences: string[]): void {
+  let expected = native.readUInt32LE(RESULT.error);
+  let actual = guest.readUInt32LE(RESULT.error);
+  if (trap === PAGE_FAULT) {
+    const expectedAddress = native.readBigUInt64LE(RESULT.cr2);
+    const actualAddress = guest.readBigUInt64LE(RESULT.cr2);
+    if (expectedAddress !== actualAddress) {
+      differences.push(`cr2: native ${hex(expectedAddress)}, guest ${hex(actualAddress)}`);
+    }
+    // Linux hides from programs what is mapped in the kernel's half.
+    if (expectedAddress >> 63n) {
+      expected |= 1;
+      actual |= 1;
+    }
+  }
+  if (expected !== actual)
+    differences.push(`error code: native ${hex(BigInt(expected))}, guest ${hex(BigInt(actual))}`);
+}
+
+// The flags that the instructions before `rip` left undefined.
+function undefinedFlags(generated: GeneratedCase, rip: bigint): number {
+  let mask = 0;
+  for (const { address, bytes, effect } of generated.instructions) {
+    if (BigInt(address + bytes.length) > rip && rip >= BigInt(generated.instructions[0]!.address)) break;
+    mask = (mask & ~effect.defines) | effect.undefines;
+  }
+  return mask;
+}
+
+function isApproximate(generated: GeneratedCase, trap: number): boolean {
+  return trap === 3 && (generated.instructions.at(-1)?.spec.approximate ?? false);
+}
+
+function compareFpu(native: Buffer, guest: Buffer, approximate: boolean, differences: string[]): void {
+  const field = (name: string, at: number, bytes: number) => {
+    if (native.compare(guest, at, at + bytes, at, at + bytes) === 0) return;
+    differences.push(`${name}: native ${reversedHex(native, at, bytes)}, guest ${reversedHex(guest, at, bytes)}`);
+  };
+  field("fcw", 0, 2);
+  field("fsw", 2, 2);
+  field("ftw", 4, 1);
+  for (let index = 0; index < 8; index++) field(`st(${index})`, FPU_ST + index * 16, 10);
+  field("mxcsr", FPU_MXCSR, 4);
+  for (let index = 0; index < 16; index++) {
+    const at = FPU_XMM + index * 16;
+    if (approximate && closeLanes(native, guest, at)) continue;
+    field(`xmm${index}`, at, 16);
+  }
+}
+
+function closeLanes(native: Buffer, guest: Buffer, at: number): boolean {
+  for (let lane = at; lane < at + 16; lane += 4) {
+    if (native.readUInt32LE(lane) === guest.readUInt32LE(lane)) continue;
+    const expected = native.readFloatLE(lane);
+    if (!(Math.abs(guest.readFloatLE(lane) - expected) <= Math.abs(expected) * APPROXIMATION)) return false;
+  }
+  return true;
+}
+
+function compareMemory(native: Outcome["changes"], guest: Outcome["changes"], differences: string[]): void {
+  const expected = new Map(native.map(({ offset, value }) => [offset, value]));
+  const actual = new Map(guest.map(({ offset, value }) => [offset, value]));
+  for (const offset of new Set([...expected.keys(), ...actual.keys()])) {
+    const values = [expected.get(offset), actual.get(offset)];
+    if (values[0] === values[1]) continue;
+    const [first, second] = values.map((value) => (value === undefined ? "unchanged" : hex(value)));
+    differences.push(`data+${hex(BigInt(offset))}: native ${first}, guest ${second}`);
+    if (differences.length > 12) return;
+  }
+}
+
+const TRAP_NAMES: Record<number, string> = {
+  0: "#DE",
+  1: "#DB",
+  3: "#BP",
+  6: "#UD",
+  11: "#NP",
+  12: "#SS",
+  13: "#GP",
+  14: "#PF",
+  16: "#MF",
+  17: "#AC",
+  19: "#XM",
+  [TRAP_HANG]: "no end",
+  [TRAP_UNIMPLEMENTED]: "not implemented",
+  [TRAP_DEFECT]: "defect",
+};
+
+function trapName(trap: number): string {
+  return TRAP_NAMES[trap] ?? `vector ${trap}`;
+}
+
+function flagNames(flags: number): string {
+  const names = [
+    [CF, "CF"],
+    [PF, "PF"],
+    [AF, "AF"],
+    [ZF, "ZF"],
+    [SF, "SF"],
+    [DF, "DF"],
+    [OF, "OF"],
+    [RESUME, "RF"],
+    [0x40000, "AC"],
+  ] as const;
+  return (
+    names
+      .filter(([bit]) => flags & bit)
+      .map(([, name]) => name)
+      .join("+") || "none"
+  );
+}
+
+function hex(value: bigint): string {
+  return `0x${value.toString(16)}`;
+}
+
+function reversedHex(bytes: Buffer, at: number, count: number): string {
+  return Buffer.from(bytes.subarray(at, at + count))
+    .reverse()
+    .toString("hex");
+}

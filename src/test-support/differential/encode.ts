@@ -1,0 +1,69 @@
+/** Instruction bytes from their parts, for 64-bit code. Intel SDM volume 2, chapter 2. */
+
+/** A memory operand's parts as they are encoded. */
+export interface MemoryOperand {
+  mod: number;
+  /** Low bits of rm; 4 has a SIB byte. */
+  rm: number;
+  sib?: { scale: number; index: number; base: number };
+  displacement: number;
+  displacementBytes: 0 | 1 | 4;
+  rexX: number;
+  rexB: number;
+  /** 67: 32-bit address. */
+  address32: boolean;
+  /** Segment override prefix. */
+  segment?: number;
+  /** The displacement is a linear address, to be made relative to the instruction's end. */
+  ripRelative: boolean;
+}
+
+export interface InstructionParts {
+  /** Legacy prefixes in order, without those of the memory operand. */
+  prefixes: number[];
+  rexW: boolean;
+  /** A REX prefix even if no bit of it is needed: byte registers 4-7 are then SPL-DIL. */
+  rexForced: boolean;
+  opcode: readonly number[];
+  /** Numbers 0-15; the high bits go to REX. */
+  reg?: number;
+  rm?: number | MemoryOperand;
+  opcodeRegister?: number;
+  immediate: Uint8Array;
+}
+
+/** @param address linear address of the instruction */
+export function encode(parts: InstructionParts, address: number): Uint8Array {
+  const memory = typeof parts.rm === "object" ? parts.rm : null;
+  const bytes = [...parts.prefixes];
+  if (memory?.segment !== undefined) bytes.unshift(memory.segment);
+  if (memory?.address32) bytes.unshift(0x67);
+  const reg = parts.reg ?? 0;
+  const rmRegister = typeof parts.rm === "number" ? parts.rm : (parts.opcodeRegister ?? 0);
+  const b = memory ? memory.rexB : rmRegister >> 3;
+  const rex = (parts.rexW ? 8 : 0) | ((reg >> 3) << 2) | ((memory?.rexX ?? 0) << 1) | b;
+  if (rex !== 0 || parts.rexForced) bytes.push(0x40 | rex);
+  const opcode = [...parts.opcode];
+  if (parts.opcodeRegister !== undefined) opcode[opcode.length - 1]! |= parts.opcodeRegister & 7;
+  bytes.push(...opcode);
+  let displacementAt = -1;
+  if (memory) {
+    bytes.push((memory.mod << 6) | ((reg & 7) << 3) | memory.rm);
+    if (memory.sib) bytes.push((memory.sib.scale << 6) | (memory.sib.index << 3) | memory.sib.base);
+    displacementAt = bytes.length;
+    for (let index = 0; index < memory.displacementBytes; index++)
+      bytes.push((memory.displacement >> (8 * index)) & 0xff);
+  } else if (parts.rm !== undefined) {
+    bytes.push(0xc0 | ((reg & 7) << 3) | (rmRegister & 7));
+  }
+  bytes.push(...parts.immediate);
+  if (memory?.ripRelative) {
+    const relative = (memory.displacement - (address + bytes.length)) | 0;
+    for (let index = 0; index < 4; index++) bytes[displacementAt + index] = (relative >> (8 * index)) & 0xff;
+  }
+  return Uint8Array.from(bytes);
+}
+
+export function littleEndian(value: bigint, size: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, index) => Number((value >> BigInt(8 * index)) & 0xffn));
+}

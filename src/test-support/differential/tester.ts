@@ -1,0 +1,142 @@
+/** Generated cases on the real CPU and on an accelerator, compared. */
+import { Decoder, DecoderOptions, Formatter, FormatterSyntax } from "iced-x86";
+import type { Accelerator } from "../../vcpu/accelerator.js";
+import { Random } from "../random.js";
+import { compare } from "./compare.js";
+import { type GeneratedCase, generateCase, generateData, keepInstructions } from "./generator.js";
+import { GuestRunner } from "./guest.js";
+import type { Spec } from "./instruction.js";
+import { INTEGER_TABLE } from "./integer-table.js";
+import { runNative } from "./native.js";
+import { MMX_TABLE, SSE_TABLE } from "./sse-table.js";
+import { CASE } from "./wire.js";
+import { X87_TABLE } from "./x87-table.js";
+
+export const TABLES: Readonly<Record<string, readonly Spec[]>> = {
+  integer: INTEGER_TABLE,
+  sse: SSE_TABLE,
+  mmx: MMX_TABLE,
+  x87: X87_TABLE,
+};
+
+/** Cases in a batch: each batch has data pages and a seed of its own. */
+export const BATCH_CASES = 2000;
+
+export interface DifferentialOptions {
+  accelerator: Accelerator;
+  /** Names in `TABLES`. */
+  tables: readonly string[];
+  cases: number;
+  seed: number;
+  /** Stop after this many failures. Default 20. */
+  maxFailures?: number;
+  progress?: (cases: number) => void;
+}
+
+export interface Failure {
+  table: string;
+  /** Running one batch of this table with this seed meets the case again. */
+  seed: number;
+  index: number;
+  /** The instructions that are needed for the difference, disassembled. */
+  instructions: string[];
+  /** The registers that they start from. */
+  registers: string[];
+  differences: string[];
+}
+
+export interface DifferentialResult {
+  cases: number;
+  failures: Failure[];
+}
+
+/** Runs cases of each table in turn. Throws HarnessError where the native side cannot be had. */
+export async function runDifferential(options: DifferentialOptions): Promise<DifferentialResult> {
+  const runner = new GuestRunner(options.accelerator);
+  const failures: Failure[] = [];
+  let done = 0;
+  try {
+    for (let batch = 0; done < options.cases; batch++) {
+      const name = options.tables[batch % options.tables.length]!;
+      const table = TABLES[name];
+      if (!table) throw new RangeError(`there is no table "${name}"; there are ${Object.keys(TABLES).join(", ")}`);
+      const weight = table.reduce((sum, spec) => sum + (spec.weight ?? 1), 0);
+      const seed = options.seed + Math.floor(batch / options.tables.length);
+      const random = new Random(seed);
+      const data = generateData(random);
+      const count = Math.min(BATCH_CASES, options.cases - done);
+      const cases = Array.from({ length: count }, () => generateCase(random, table, weight));
+      const records = cases.map(({ record }) => record);
+      const native = runNative(data, records);
+      const guest = await runner.run(data, records);
+      for (let index = 0; index < count; index++) {
+        const generated = cases[index]!;
+        const differences = compare(generated, native[index]!, guest[index]!);
+        if (differences.length === 0) continue;
+        const shrunk = await shrink(runner, data, generated, differences);
+        failures.push({
+          table: name,
+          seed,
+          index,
+          instructions: shrunk.generated.instructions.map(({ bytes, address }) => disassemble(bytes, address)),
+          registers: describeRegisters(shrunk.generated),
+          differences: shrunk.differences,
+        });
+        if (failures.length >= (options.maxFailures ?? 20)) return { cases: done + index + 1, failures };
+      }
+      done += count;
+      options.progress?.(done);
+    }
+  } finally {
+    runner.close();
+  }
+  return { cases: done, failures };
+}
+
+// Leaves out instructions as long as a difference remains. All candidates of a round go in one batch.
+async function shrink(runner: GuestRunner, data: Buffer, generated: GeneratedCase, differences: string[]) {
+  let best = { generated, differences };
+  let kept = generated.instructions.map((_, index) => index);
+  for (;;) {
+    const candidates = kept.length > 2 ? kept.map((index) => [index]) : [];
+    candidates.push(...kept.map((index) => kept.filter((other) => other !== index)));
+    const smaller = candidates.filter((candidate) => candidate.length > 0 && candidate.length < kept.length);
+    if (smaller.length === 0) return best;
+    const cases = smaller.map((candidate) => keepInstructions(generated, candidate));
+    const records = cases.map(({ record }) => record);
+    const native = runNative(data, records);
+    const guest = await runner.run(data, records);
+    const results = cases.map((each, index) => compare(each, native[index]!, guest[index]!));
+    const found = results.findIndex((result) => result.length > 0);
+    if (found < 0) return best;
+    best = { generated: cases[found]!, differences: results[found]! };
+    kept = smaller[found]!;
+  }
+}
+
+function disassemble(bytes: Uint8Array, address: number): string {
+  const decoder = new Decoder(64, bytes, DecoderOptions.AMD);
+  decoder.ip = BigInt(address);
+  const instruction = decoder.decode();
+  const formatter = new Formatter(FormatterSyntax.Intel);
+  const text = formatter.format(instruction);
+  instruction.free();
+  formatter.free();
+  decoder.free();
+  return `${Buffer.from(bytes).toString("hex")}  ${text}`;
+}
+
+function describeRegisters({ record }: GeneratedCase): string[] {
+  const fpu = record.subarray(CASE.fpu);
+  const reversed = (at: number, bytes: number) =>
+    Buffer.from(fpu.subarray(at, at + bytes))
+      .reverse()
+      .toString("hex");
+  return [
+    Array.from({ length: 16 }, (_, index) => record.readBigUInt64LE(CASE.gpr + index * 8).toString(16)).join(" "),
+    `rip ${record.readBigUInt64LE(CASE.rip).toString(16)} rflags ${record.readBigUInt64LE(CASE.rflags).toString(16)}`,
+    `mxcsr ${reversed(24, 4)} fcw ${reversed(0, 2)} fsw ${reversed(2, 2)} ftw ${reversed(4, 1)}`,
+    `xmm ${Array.from({ length: 16 }, (_, index) => reversed(160 + index * 16, 16)).join(" ")}`,
+    `st ${Array.from({ length: 8 }, (_, index) => reversed(32 + index * 16, 10)).join(" ")}`,
+  ];
+}

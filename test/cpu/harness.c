@@ -1,0 +1,199 @@
+/*
+ * Runs machine code on the CPU under us and tells what it did.
+ *
+ * Standard input: a batch, as src/test-support/differential/wire.ts describes it: a header, the
+ * contents of the data pages, and cases of fixed size. Standard output: for each case a result of
+ * fixed size and the 8-byte words of the data pages that it changed.
+ *
+ * Everything happens inside a signal handler: it notes what the interrupted case left, writes the
+ * next case's registers into the signal frame and returns, which enters the case. Each case ends by
+ * a fault or an INT3. While cases run, FS and GS belong to them: nothing here may use thread-local
+ * storage between enter() and leave().
+ */
+#define _GNU_SOURCE
+#include <asm/prctl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+enum {
+  PAGE = 4096,
+  CODE_BASE = 0x10000000, /* two pages, read, write and execute */
+  CODE_BYTES = 2 * PAGE,
+  DATA_BASE = 0x20000000, /* two writable pages, then one that is read-only */
+  WRITABLE_BYTES = 2 * PAGE,
+  DATA_BYTES = 3 * PAGE,
+  FS_BASE = DATA_BASE + 0x800,
+  GS_BASE = DATA_BASE + 0x1400,
+  FPU_BYTES = 416, /* the part of the FXSAVE image that holds registers */
+  TRAP_HANG = 255,
+};
+
+/* RFLAGS bits that a case chooses: CF PF AF ZF SF DF OF AC. */
+#define FLAGS_MASK 0x40cd5ull
+
+struct header {
+  uint32_t magic, count;
+};
+
+struct testcase {
+  uint64_t gpr[16], rip, rflags, code_address;
+  uint32_t code_length, unused;
+  uint8_t code[352];
+  uint8_t fpu[512];
+};
+
+struct result {
+  uint64_t gpr[16], rip, rflags;
+  uint32_t trap, error;
+  uint64_t cr2;
+  uint32_t changed, unused;
+  uint8_t pad[88];
+  uint8_t fpu[512];
+};
+
+struct change {
+  uint64_t offset, value;
+};
+
+static const int gregs[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                              REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+
+static struct header head;
+static uint8_t template_pages[DATA_BYTES] __attribute__((aligned(64)));
+static struct testcase *cases;
+static uint8_t *output;
+static size_t output_used;
+static volatile int64_t current = -1;
+static int64_t alarmed_at = -1;
+static gregset_t home;
+
+static void set_base(int code, uint64_t base) {
+  long ignored;
+  __asm__ volatile("syscall" : "=a"(ignored) : "a"(SYS_arch_prctl), "D"(code), "S"(base) : "rcx", "r11", "memory");
+}
+
+static void take_result(ucontext_t *context, uint32_t trap) {
+  struct result *result = (struct result *)(output + output_used);
+  output_used += sizeof *result;
+  memset(result, 0, sizeof *result);
+  greg_t *from = context->uc_mcontext.gregs;
+  for (int i = 0; i < 16; i++) result->gpr[i] = (uint64_t)from[gregs[i]];
+  result->rip = (uint64_t)from[REG_RIP];
+  result->rflags = (uint64_t)from[REG_EFL];
+  result->trap = trap;
+  result->error = (uint32_t)from[REG_ERR];
+  result->cr2 = (uint64_t)from[REG_CR2];
+  memcpy(result->fpu, context->uc_mcontext.fpregs, FPU_BYTES);
+  const uint64_t *now = (const uint64_t *)DATA_BASE, *before = (const uint64_t *)template_pages;
+  if (memcmp(now, before, WRITABLE_BYTES) == 0) return;
+  for (size_t i = 0; i < WRITABLE_BYTES / 8; i++) {
+    if (now[i] == before[i]) continue;
+    struct change change = {i * 8, now[i]};
+    memcpy(output + output_used, &change, sizeof change);
+    output_used += sizeof change;
+    result->changed++;
+  }
+  memcpy((void *)DATA_BASE, template_pages, WRITABLE_BYTES);
+}
+
+static void load_case(ucontext_t *context, const struct testcase *next) {
+  memset((void *)CODE_BASE, 0xcc, CODE_BYTES);
+  memcpy((void *)next->code_address, next->code, next->code_length);
+  greg_t *to = context->uc_mcontext.gregs;
+  for (int i = 0; i < 16; i++) to[gregs[i]] = (greg_t)next->gpr[i];
+  to[REG_RIP] = (greg_t)next->rip;
+  to[REG_EFL] = (greg_t)((next->rflags & FLAGS_MASK) | 0x202);
+  uint8_t *fpu = (uint8_t *)context->uc_mcontext.fpregs;
+  memcpy(fpu, next->fpu, FPU_BYTES);
+  /* XSTATE_BV: x87 and SSE state come from the frame, not from their initial values. */
+  *(uint64_t *)(fpu + 512) |= 3;
+}
+
+static void handler(int signal, siginfo_t *info, void *raw) {
+  (void)info;
+  ucontext_t *context = raw;
+  uint32_t trap = (uint32_t)context->uc_mcontext.gregs[REG_TRAPNO];
+  if (signal == SIGALRM) {
+    int64_t seen = current;
+    if (seen < 0 || seen != alarmed_at) {
+      alarmed_at = seen;
+      return;
+    }
+    trap = TRAP_HANG;
+  }
+  if (current < 0) {
+    memcpy(home, context->uc_mcontext.gregs, sizeof home);
+  } else {
+    take_result(context, trap);
+  }
+  current++;
+  if (current < head.count) {
+    load_case(context, &cases[current]);
+  } else {
+    current = -1;
+    memcpy(context->uc_mcontext.gregs, home, sizeof home);
+  }
+}
+
+static void *map(uint64_t at, size_t size, int protection) {
+  void *page = mmap((void *)at, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  if (page == MAP_FAILED) {
+    perror("mmap");
+    exit(1);
+  }
+  return page;
+}
+
+static void read_all(void *to, size_t size) {
+  if (fread(to, 1, size, stdin) == size) return;
+  fprintf(stderr, "the batch is shorter than its header says\n");
+  exit(1);
+}
+
+int main(void) {
+  read_all(&head, sizeof head);
+  if (head.magic != 0x32565243) {
+    fprintf(stderr, "not a batch\n");
+    return 1;
+  }
+  read_all(template_pages, sizeof template_pages);
+  size_t bytes = head.count * sizeof *cases;
+  cases = malloc(bytes);
+  read_all(cases, bytes);
+  output = malloc((size_t)head.count * (sizeof(struct result) + WRITABLE_BYTES * 2));
+
+  map(CODE_BASE, CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC);
+  map(DATA_BASE, DATA_BYTES, PROT_READ | PROT_WRITE);
+  memcpy((void *)DATA_BASE, template_pages, DATA_BYTES);
+  mprotect((void *)(DATA_BASE + WRITABLE_BYTES), DATA_BYTES - WRITABLE_BYTES, PROT_READ);
+
+  stack_t stack = {.ss_size = 1 << 16};
+  stack.ss_sp = malloc(stack.ss_size);
+  sigaltstack(&stack, NULL);
+  struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+  sigfillset(&action.sa_mask);
+  const int signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS, SIGALRM};
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, NULL);
+  struct itimerval timer = {{0, 500000}, {0, 500000}};
+  setitimer(ITIMER_REAL, &timer, NULL);
+
+  uint64_t thread_pointer;
+  syscall(SYS_arch_prctl, ARCH_GET_FS, &thread_pointer);
+  set_base(ARCH_SET_FS, FS_BASE);
+  set_base(ARCH_SET_GS, GS_BASE);
+  __asm__ volatile("int3" ::: "memory", "cc");
+  set_base(ARCH_SET_FS, thread_pointer);
+
+  timer = (struct itimerval){0};
+  setitimer(ITIMER_REAL, &timer, NULL);
+  fwrite(output, 1, output_used, stdout);
+  return fflush(stdout) == 0 ? 0 : 1;
+}

@@ -1,0 +1,39 @@
+// npm run test:cpu -- [--cases N] [--seed S] [--table integer|sse|mmx|x87]... [--failures N]
+// Generated instruction sequences on the CPU of this machine and on the interpreter, compared.
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { build } from "../../scripts/lib/build.mjs";
+
+const { values } = parseArgs({
+  options: {
+    cases: { type: "string", default: "200000" },
+    seed: { type: "string", default: "1" },
+    table: { type: "string", multiple: true },
+    failures: { type: "string", default: "20" },
+  },
+});
+if (!build()) process.exit(1);
+const dist = new URL("../../dist/", import.meta.url);
+const { createInterpreter } = await import(new URL("accel/translate/accelerator.js", dist));
+const { runDifferential, TABLES } = await import(new URL("test-support/differential/tester.js", dist));
+const core = await WebAssembly.compile(readFileSync(new URL("accel/translate/core.wasm", dist)));
+
+const tables = values.table ?? Object.keys(TABLES);
+const terminal = process.stderr.isTTY;
+const result = await runDifferential({
+  accelerator: createInterpreter(core),
+  tables,
+  cases: Number(values.cases),
+  seed: Number(values.seed),
+  maxFailures: Number(values.failures),
+  progress: (cases) => terminal && process.stderr.write(`\r${cases} cases`),
+});
+if (terminal) process.stderr.write("\r\x1b[K");
+for (const failure of result.failures) {
+  console.log(`\nmismatch: --table ${failure.table} --seed ${failure.seed}, case ${failure.index}`);
+  for (const line of failure.instructions) console.log(`  ${line}`);
+  for (const line of failure.differences) console.log(`    ${line}`);
+  for (const line of failure.registers) console.log(`      ${line}`);
+}
+console.log(`${result.cases} cases of ${tables.join(", ")}: ${result.failures.length} mismatches`);
+process.exit(result.failures.length === 0 ? 0 : 1);
