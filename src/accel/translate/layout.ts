@@ -49,6 +49,7 @@ export const REMAINING = 0xc8; // i64: instructions left of the budget, counted 
 export const EXIT_REQUEST = 0xd0; // u32: non-zero makes the run loop leave between blocks
 export const INTERRUPT_CHECK = 0xd4; // u32: non-zero makes the run loop look for events between blocks
 export const STEP_TRAP = 0xd8; // u32: TF was set when the instruction under way started
+export const STEPPING = 0xdc; // u32: the main loop runs one instruction and then looks at its trap
 
 // Segments: ES CS SS DS FS GS LDTR TR in this order, 32 bytes each.
 export const SEGMENTS = 0x100;
