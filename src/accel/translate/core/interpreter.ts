@@ -1568,7 +1568,7 @@ function prepare(cpu: usize): usize {
   store<u32>(cpu, 0, CUR_REC);
   if (load<u32>(cpu, STEPPING) != 0) {
     store<u32>(cpu, 0, STEPPING);
-    stepTrap(cpu);
+    if (stepTrap(cpu)) return 0;
   }
   let step = false;
   if (load<u64>(cpu, EXIT_REQUEST) != 0) {
