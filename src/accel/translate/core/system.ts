@@ -18,7 +18,7 @@ import {
   AC, ARITHMETIC, CF, DF, ID, IF, IOPL, NT, RF, TF, VM, ZF, arithmeticFlags, condition, getFlags, setArith, setFlags,
 } from "./flags";
 import { hostPortRead, hostPortWrite, hostRandom } from "./host";
-import { getSized, putSized, readRm, readSized, rmwSized, writeRm, writeSized } from "./integer";
+import { isRegister as isReg, readRm, readSized, rmwSized, sizeOf as size, writeSized } from "./operands";
 import { apicCr8, apicSetCr8 } from "./lapic";
 import { read16, read32, read64, read8, sysRead16, sysRead64, sysWrite8, write16, write32, write64 } from "./memory";
 import {
@@ -76,11 +76,18 @@ const ON_PAUSE: u32 = 16;
 function has(cpu: usize, feature: u32): bool {
   return ((load<u32>(cpu + ((feature >> 5) << 2), FEATURES) >> (feature & 31)) & 1) != 0;
 }
-function size(rec: usize): u32 {
-  return <u32>load<u8>(rec, REC_OSIZE);
+// A register at an address in the state block.
+function getSized(at: usize, bytes: u32): u64 {
+  if (bytes == 8) return load<u64>(at);
+  if (bytes == 4) return <u64>load<u32>(at);
+  if (bytes == 2) return <u64>load<u16>(at);
+  return <u64>load<u8>(at);
 }
-function isReg(rec: usize): bool {
-  return (load<u8>(rec, REC_FLAGS) & F_MODREG) != 0;
+function putSized(at: usize, bytes: u32, value: u64): void {
+  if (bytes == 8) store<u64>(at, value);
+  else if (bytes == 4) store<u64>(at, value & 0xffffffff);
+  else if (bytes == 2) store<u16>(at, <u16>value);
+  else store<u8>(at, <u8>value);
 }
 function intercept(cpu: usize, bit: u32): void {
   if ((load<u32>(cpu, INTERCEPTS) >> bit) & 1) leave(cpu, EXIT_INTERCEPT, bit);
@@ -654,7 +661,8 @@ export function execSystem(cpu: usize, rec: usize, op: u32): void {
   switch (op) {
     case S.OP_MOV_FROM_SEG: {
       const selector = <u64>segSelector(cpu, load<u32>(rec, REC_IMM));
-      writeRm(cpu, rec, isReg(rec) ? size(rec) : 2, selector);
+      if (isReg(rec)) putSized(cpu + load<u8>(rec, REC_RM), size(rec), selector);
+      else write16(cpu, eaSized(cpu, rec, 2, 1), <u16>selector);
       return;
     }
     case S.OP_MOV_TO_SEG: {

@@ -213,7 +213,7 @@ function stackWritable(cpu: usize, offset: u64, size: u32): void {
 
 function callInner64(cpu: usize, code: u64, dpl: u32, oldCs: u32, back: u64): void {
   const tr = seg(cpu, TR);
-  const offset = 4 + dpl * 8;
+  const offset: u32 = 4 + dpl * 8;
   if (offset + 7 > load<u32>(tr, SEG_LIMIT)) raiseError(cpu, TS, load<u32>(tr, SEG_SELECTOR) & 0xfffc);
   const rsp = sysRead64(cpu, load<u64>(tr, SEG_BASE) + offset);
   if (!canonical(cpu, rsp - 1) || !canonical(cpu, rsp - 32)) raiseError(cpu, SSF, 0);
