@@ -29,6 +29,7 @@ export const SLOTS = 0x10; // 32 entries of 16 bytes: gpa >> 12 u32, pages u32, 
 export const SLOT_BYTES = 16;
 export const ARENA_NEXT = 0x300; // u32: first free byte of the code arena
 export const CODE_PAGES_NEXT = 0x304; // u32: first free byte of the code-page structures
+export const EMPTY_PAGE = 0x201000; // 4 KiB of 0xff: what a fetch from no memory reads
 export const MAX_SLOTS = 32;
 
 // ---- The state block of a vCPU.
@@ -49,6 +50,7 @@ export const REMAINING = 0xc8; // i64: instructions left of the budget, counted 
 export const EXIT_REQUEST = 0xd0; // u32: non-zero makes the run loop leave between blocks
 export const INTERRUPT_CHECK = 0xd4; // u32: non-zero makes the run loop look for events between blocks
 export const STEP_TRAP = 0xd8; // u32: TF was set when the instruction under way started
+export const STEPPING = 0xdc; // u32: the main loop runs one instruction and then looks at its trap
 
 // Segments: ES CS SS DS FS GS LDTR TR in this order, 32 bytes each.
 export const SEGMENTS = 0x100;
@@ -197,6 +199,11 @@ export const MAX_CPUID = 96;
 
 // MMU contexts of the pool, 32 bytes each: see core/mmu.ts.
 export const MMU_CONTEXTS = 0x3400; // to 0x3600
+export const MMU_CLASS_TLB = 0x3600; // 3 u32: TLB arrays of the current address space by class, 0 where there is none yet
+export const MMU_CLOCK = 0x360c; // u32: counts context switches, for replacement
+export const DEBUG_PENDING = 0x3610; // u64: DR6 bits of debug traps that wait for the instruction's end
+export const DEBUG_RESUME = 0x3618; // u32: the first instruction of this run does not stop at its breakpoint
+export const WATCH_HIT = 0x361c; // u32: a watchpoint of the debugger was hit: 1 read, 2 written
 
 // Counters, u64 each.
 export const COUNTERS = 0x3800;

@@ -1,7 +1,5 @@
 // Integer arithmetic on operands of one size, with lazy flags. T is u8, u16, u32 or u64.
-import {
-  CC_ADD, CC_DEC, CC_INC, CC_LOGIC, CC_SBB, CC_SUB, carryFlag, setLazy, setLazyResult, sizeLog,
-} from "./flags";
+import { CC_ADD, CC_DEC, CC_INC, CC_LOGIC, CC_SBB, CC_SUB, carryFlag, setLazy, setLazyResult, sizeLog } from "./flags";
 
 export const ADD: u32 = 0;
 export const OR: u32 = 1;

@@ -11,8 +11,8 @@
 // A code page has a structure of 16 bytes: u64 bitmap of its 64-byte granules that hold code, u32 first
 // block, u32 unused. Writes to such pages come through codeWritten.
 import {
-  ARENA_NEXT, BLOCK_HASH, CODE_ARENA, CODE_ARENA_END, CODE_PAGES, CODE_PAGES_END, CODE_PAGES_NEXT, COUNT_ARENA_FLUSHES,
-  COUNT_BLOCKS_DECODED, COUNT_INVALIDATIONS, COUNTERS, CS, CUR_REC, FETCH_BUFFER, MACHINE_BLOCK,
+  ARENA_NEXT, BLOCK_HASH, CODE_ARENA, CODE_ARENA_END, CODE_PAGES, CODE_PAGES_END, CODE_PAGES_NEXT,
+  COUNT_ARENA_FLUSHES, COUNT_BLOCKS_DECODED, COUNT_INVALIDATIONS, COUNTERS, CS, CUR_REC, FETCH_BUFFER, MACHINE_BLOCK,
   MODE, PAGE_INFO, RIP, SEG_BASE, SEG_BYTES, SEG_LIMIT, SEGMENTS, SINGLE_BLOCK, TLB, VCPU_BASE,
 } from "../layout";
 import { DECODE_END, DECODE_SHORT, DECODE_TOO_LONG, decode } from "./decoder";
@@ -20,12 +20,19 @@ import { raiseGP } from "./exceptions";
 import { TLB_ADDEND, TLB_FETCH, tlbEntry } from "./memory";
 import { fetchPage, tlbDropWrite } from "./mmu";
 import { MODE_64, MODE_CS_LIMITED, MODE_SIZE } from "./mode-bits";
-import { OP_CALL64, OP_END, OP_JCC, OP_JMP, OP_RELOOKUP } from "./ops-integer";
-import { REC_BYTES, REC_IMM, REC_IPOFF, REC_LEN, REC_OP, REC_SCALE, REC_SEQ } from "./record";
+import {
+  OP_ALU_MI, OP_ALU_RI, OP_ALU_RM, OP_ALU_RR, OP_CALL64, OP_CMP32_MI_JCC, OP_CMP32_RI_JCC, OP_CMP32_RM_JCC,
+  OP_CMP32_RR_JCC, OP_CMP64_MI_JCC, OP_CMP64_RI_JCC, OP_CMP64_RM_JCC, OP_CMP64_RR_JCC, OP_CMP8_MI_JCC, OP_CMP8_RI_JCC,
+  OP_CMP8_RR_JCC, OP_END, OP_FUSED, OP_FUSED_END, OP_JCC, OP_JMP, OP_RELOOKUP, OP_TEST32_RI_JCC, OP_TEST32_RR_JCC,
+  OP_TEST64_RR_JCC, OP_TEST8_MI_JCC, OP_TEST8_RI_JCC, OP_TEST8_RR_JCC, OP_TEST_MI, OP_TEST_RI, OP_TEST_RR,
+} from "./ops-integer";
+import { REC_AUX, REC_BYTES, REC_DISP, REC_IMM, REC_IPOFF, REC_LEN, REC_OP, REC_SCALE, REC_SEQ } from "./record";
 
 export const BLOCK_COUNT: usize = 12;
 export const BLOCK_SECOND_PAGE: usize = 24;
-const BLOCK_NEXT: usize = 0;
+export const BLOCK_NEXT: usize = 0;
+/** Offset and MODE as one u64. */
+export const BLOCK_KEY: usize = 4;
 const BLOCK_OFFSET: usize = 4;
 const BLOCK_MODE: usize = 8;
 const BLOCK_RECORDS: usize = 14;
@@ -37,12 +44,13 @@ export const BLOCK_HEADER: usize = 32;
 const HASH_BITS: u32 = 18;
 const HASH_ENTRIES: u32 = 1 << HASH_BITS;
 /** Instructions a block has at most. REC_SEQ is a byte, and interrupts wait for a block's end. */
-const MAX_INSTRUCTIONS: u32 = 64;
-const BLOCK_MAX_BYTES: usize = BLOCK_HEADER + (MAX_INSTRUCTIONS + 1) * REC_BYTES;
+export const MAX_INSTRUCTIONS: u32 = 64;
+const BLOCK_MAX_BYTES: usize = BLOCK_HEADER + (<usize>MAX_INSTRUCTIONS + 1) * REC_BYTES;
 const CODE_PAGE_BYTES: usize = 16;
 
-/** F_LINK in REC_SCALE of a transfer: its target is on the same page, so that the blocks may be linked. */
-export const LINKABLE: u8 = 1;
+// REC_SCALE of a transfer: what is on the block's own page, so that the blocks may be linked.
+export const LINK_TARGET: u8 = 1;
+export const LINK_NEXT: u8 = 2;
 
 export function count(cpu: usize, counter: usize): void {
   const at = cpu + COUNTERS + (counter << 3);
@@ -51,7 +59,7 @@ export function count(cpu: usize, counter: usize): void {
 
 // @ts-ignore: decorator
 @inline
-function bucketOf(offset: u32, mode: u32): usize {
+export function bucketOf(offset: u32, mode: u32): usize {
   return BLOCK_HASH + ((((offset ^ (mode << 20)) * 0x9e3779b1) >> (32 - HASH_BITS)) << 2);
 }
 
@@ -101,7 +109,7 @@ function invalidatePage(page: u32, info: usize): void {
   store<u32>(info, 0, 8);
   while (block != 0) {
     const isSecond = load<u32>(block, BLOCK_SECOND_PAGE) == page;
-    const next: usize = load<u32>(block, isSecond ? BLOCK_SECOND_NEXT : BLOCK_PAGE_NEXT);
+    const next: usize = load<u32>(block + (isSecond ? BLOCK_SECOND_NEXT : BLOCK_PAGE_NEXT));
     retire(block);
     block = next;
   }
@@ -141,7 +149,7 @@ function markCode(offset: u32, size: u32, block: usize, nextField: usize): void 
   const from = <u64>((offset & 0xfff) >> 6);
   const to = <u64>(((offset & 0xfff) + size - 1) >> 6);
   store<u64>(info, bitmap | ((~(<u64>0) << from) & (~(<u64>0) >> (63 - to))));
-  store<u32>(block, load<u32>(info, 8), nextField);
+  store<u32>(block + nextField, load<u32>(info, 8));
   store<u32>(info, <u32>block, 8);
 }
 
@@ -186,23 +194,6 @@ export function findBlock(cpu: usize): usize {
   return limited(cpu, makeBlock(cpu, linear, offset, mode), rip, mode);
 }
 
-/** A target on the page of a running block: its block, or 0 where none is there yet or it may not be linked. */
-export function linkTarget(cpu: usize, rip: u64): usize {
-  const mode = load<u32>(cpu, MODE);
-  const linear = codeLinear(cpu, rip);
-  const entry = tlbEntry(load<u32>(cpu, TLB), linear);
-  if (load<u64>(entry, TLB_FETCH) != (linear & ~0xfff)) return 0;
-  const offset = <u32>linear + load<u32>(entry, TLB_ADDEND);
-  let block: usize = load<u32>(bucketOf(offset, mode));
-  while (block != 0) {
-    if (load<u32>(block, BLOCK_OFFSET) == offset && load<u32>(block, BLOCK_MODE) == mode) {
-      return load<u32>(block, BLOCK_SECOND_PAGE) == 0 ? block : 0;
-    }
-    block = load<u32>(block, BLOCK_NEXT);
-  }
-  return 0;
-}
-
 // With a limited CS the block's bytes are checked against it: where they pass it, the first instruction alone decides.
 function limited(cpu: usize, block: usize, rip: u64, mode: u32): usize {
   if ((mode & MODE_CS_LIMITED) == 0) return block;
@@ -219,7 +210,11 @@ export function singleBlock(cpu: usize, block: usize): usize {
   store<u16>(single, 1, BLOCK_COUNT);
   const rec = single + BLOCK_HEADER;
   const op = <u32>load<u16>(rec, REC_OP);
-  if (isTransfer(op)) store<u8>(rec, 0, REC_SCALE);
+  if (isTransfer(op)) {
+    store<u8>(rec, 0, REC_SCALE);
+    store<u32>(rec, 0, REC_AUX);
+    store<u32>(rec, 0, REC_DISP);
+  } else if (op >= OP_FUSED && op < OP_FUSED_END) store<u16>(rec, <u16>load<u32>(rec, REC_AUX), REC_OP);
   endRecord(rec + REC_BYTES, <u32>load<u8>(rec, REC_LEN), 1);
   return single;
 }
@@ -228,22 +223,23 @@ function isTransfer(op: u32): bool {
   return op == OP_JMP || op == OP_CALL64 || (op >= OP_JCC && op < OP_JCC + 16);
 }
 
-function endRecord(rec: usize, ipOffset: u32, seq: u32): void {
+// The record behind a block's last instruction: no bytes long, with the number of that instruction.
+function endRecord(rec: usize, ipOffset: u32, instructions: u32): void {
   memory.fill(rec, 0, REC_BYTES);
   store<u16>(rec, <u16>OP_END, REC_OP);
   store<u16>(rec, <u16>ipOffset, REC_IPOFF);
-  store<u8>(rec, <u8>seq, REC_SEQ);
+  store<u8>(rec, <u8>(instructions - 1), REC_SEQ);
 }
 
 function makeBlock(cpu: usize, linear: u64, offset: u32, mode: u32): usize {
   const arena: usize = load<u32>(MACHINE_BLOCK, ARENA_NEXT);
   const pages: usize = load<u32>(MACHINE_BLOCK, CODE_PAGES_NEXT);
-  if (arena + BLOCK_MAX_BYTES > CODE_ARENA_END || pages + 2 * CODE_PAGE_BYTES > CODE_PAGES_END) {
+  if (arena + BLOCK_MAX_BYTES > <usize>CODE_ARENA_END || pages + 2 * CODE_PAGE_BYTES > <usize>CODE_PAGES_END) {
     emptyCodeCache();
     count(cpu, COUNT_ARENA_FLUSHES);
   }
   const block: usize = load<u32>(MACHINE_BLOCK, ARENA_NEXT);
-  const room = 0x1000 - (offset & 0xfff);
+  const room: u32 = 0x1000 - (offset & 0xfff);
   let rec = block + BLOCK_HEADER;
   let ip: u32 = 0;
   let instructions: u32 = 0;
@@ -271,7 +267,10 @@ function makeBlock(cpu: usize, linear: u64, offset: u32, mode: u32): usize {
     const op = <u32>load<u16>(rec, REC_OP);
     ip += <u32>load<u8>(rec, REC_LEN);
     instructions++;
-    if (isTransfer(op)) setLinkable(rec, offset, mode);
+    if (isTransfer(op)) {
+      setLinkable(rec, offset, ip, mode);
+      if (op >= OP_JCC && op < OP_JCC + 16 && instructions > 1) fuse(rec - REC_BYTES, op - OP_JCC);
+    }
     rec += REC_BYTES;
     if (answer == DECODE_END || instructions == MAX_INSTRUCTIONS || ip >= room) break;
   }
@@ -297,8 +296,87 @@ function makeBlock(cpu: usize, linear: u64, offset: u32, mode: u32): usize {
 }
 
 // A transfer whose target lies on the block's own page; with a limited CS every target is looked up.
-function setLinkable(rec: usize, offset: u32, mode: u32): void {
+function setLinkable(rec: usize, offset: u32, ipAfter: u32, mode: u32): void {
   if (mode & MODE_CS_LIMITED) return;
   const target = <i64>(offset & 0xfff) + load<i64>(rec, REC_IMM);
-  if (target >= 0 && target < 0x1000) store<u8>(rec, LINKABLE, REC_SCALE);
+  let links: u8 = 0;
+  if (target >= 0 && target < 0x1000) links |= LINK_TARGET;
+  if ((offset & 0xfff) + ipAfter < 0x1000) links |= LINK_NEXT;
+  store<u8>(rec, links, REC_SCALE);
+}
+
+// Joins a compare or test with the conditional jump behind it, where the main loop has a case for both.
+function fuse(rec: usize, code: u32): void {
+  const op = <u32>load<u16>(rec, REC_OP);
+  let base: u32 = 0;
+  switch (op) {
+    case OP_ALU_RR + 28:
+      base = OP_CMP8_RR_JCC;
+      break;
+    case OP_ALU_RR + 30:
+      base = OP_CMP32_RR_JCC;
+      break;
+    case OP_ALU_RR + 31:
+      base = OP_CMP64_RR_JCC;
+      break;
+    case OP_ALU_RI + 28:
+      base = OP_CMP8_RI_JCC;
+      break;
+    case OP_ALU_RI + 30:
+      base = OP_CMP32_RI_JCC;
+      break;
+    case OP_ALU_RI + 31:
+      base = OP_CMP64_RI_JCC;
+      break;
+    case OP_ALU_RM + 30:
+      base = OP_CMP32_RM_JCC;
+      break;
+    case OP_ALU_RM + 31:
+      base = OP_CMP64_RM_JCC;
+      break;
+    case OP_ALU_MI + 28:
+      base = OP_CMP8_MI_JCC;
+      break;
+    case OP_ALU_MI + 30:
+      base = OP_CMP32_MI_JCC;
+      break;
+    case OP_ALU_MI + 31:
+      base = OP_CMP64_MI_JCC;
+      break;
+    case OP_TEST_RR:
+      base = OP_TEST8_RR_JCC;
+      break;
+    case OP_TEST_RR + 2:
+      base = OP_TEST32_RR_JCC;
+      break;
+    case OP_TEST_RR + 3:
+      base = OP_TEST64_RR_JCC;
+      break;
+    case OP_TEST_RI:
+      base = OP_TEST8_RI_JCC;
+      break;
+    case OP_TEST_RI + 2:
+      base = OP_TEST32_RI_JCC;
+      break;
+    case OP_TEST_MI:
+      base = OP_TEST8_MI_JCC;
+      break;
+    default:
+      return;
+  }
+  let index: u32;
+  if (base < OP_TEST8_RR_JCC) {
+    // B AE E NE BE A, L GE LE G
+    if (code < 2 || (code >= 8 && code < 12)) return;
+    index = code < 8 ? code - 2 : code - 6;
+  } else {
+    // After a test OF is clear: less is negative.
+    const sign = code == 12 || code == 13 ? code - 4 : code;
+    if (sign == 4 || sign == 5) index = sign - 4;
+    else if (sign == 8 || sign == 9) index = sign - 6;
+    else if (sign >= 14) index = sign - 10;
+    else return;
+  }
+  store<u32>(rec, op, REC_AUX);
+  store<u16>(rec, <u16>(base + index), REC_OP);
 }

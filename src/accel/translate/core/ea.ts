@@ -23,11 +23,11 @@ export function eaSized(cpu: usize, rec: usize, size: u32, write: u32): u64 {
   return special(cpu, rec, size, write);
 }
 
-/** The linear address of a read operand whose size is the record's. */
+/** Likewise; without a size, the record's operand size. */
 // @ts-ignore: decorator
 @inline
-export function ea(cpu: usize, rec: usize): u64 {
-  return eaSized(cpu, rec, <u32>load<u8>(rec, REC_OSIZE), 0);
+export function ea(cpu: usize, rec: usize, size: u32 = 0, write: u32 = 0): u64 {
+  return eaSized(cpu, rec, size != 0 ? size : <u32>load<u8>(rec, REC_OSIZE), write);
 }
 
 /** LEA: the offset, truncated to the address size. */

@@ -29,6 +29,7 @@ export const CC_SBB: u32 = 3;
 export const CC_LOGIC: u32 = 4;
 export const CC_INC: u32 = 5; // CC_SRC1: the old carry
 export const CC_DEC: u32 = 6;
+export const CC_EXPLICIT: u32 = 7; // CC_SRC1: CF; CC_SRC2: OF in bit 0, AF in bit 4; the others follow from the result
 
 // @ts-ignore: decorator
 @inline
@@ -71,6 +72,7 @@ function carry(cpu: usize, kind: u32, top: u32): u64 {
       return (((~a & b) | ((~a | b) & r)) >> top) & 1;
     case CC_INC:
     case CC_DEC:
+    case CC_EXPLICIT:
       return a;
     default:
       return 0;
@@ -91,6 +93,28 @@ function overflow(cpu: usize, kind: u32, top: u32): u64 {
       return u64(r == <u64>1 << top);
     case CC_DEC:
       return u64(r == (<u64>1 << top) - 1);
+    case CC_EXPLICIT:
+      return b & 1;
+    default:
+      return 0;
+  }
+}
+
+// AF, as the RFLAGS bit.
+function auxiliary(cpu: usize, kind: u32): u64 {
+  const b = load<u64>(cpu, CC_SRC2);
+  const r = load<u64>(cpu, CC_RESULT);
+  switch (kind) {
+    case CC_ADD:
+    case CC_SUB:
+    case CC_SBB:
+      return (load<u64>(cpu, CC_SRC1) ^ b ^ r) & AF;
+    case CC_INC:
+      return (r & 15) == 0 ? AF : 0;
+    case CC_DEC:
+      return (r & 15) == 15 ? AF : 0;
+    case CC_EXPLICIT:
+      return b & AF;
     default:
       return 0;
   }
@@ -106,22 +130,7 @@ export function arithmeticFlags(cpu: usize): u64 {
   let flags = carry(cpu, kind, top) | (overflow(cpu, kind, top) << 11) | parity(r);
   if (r == 0) flags |= ZF;
   if ((r >> top) & 1) flags |= SF;
-  switch (kind) {
-    case CC_ADD:
-    case CC_SUB:
-    case CC_SBB:
-      flags |= (load<u64>(cpu, CC_SRC1) ^ load<u64>(cpu, CC_SRC2) ^ r) & AF;
-      break;
-    case CC_INC:
-      if ((r & 15) == 0) flags |= AF;
-      break;
-    case CC_DEC:
-      if ((r & 15) == 15) flags |= AF;
-      break;
-    default:
-      break;
-  }
-  return flags;
+  return flags | auxiliary(cpu, kind);
 }
 
 /** All of RFLAGS. Materializes the lazy flags. */
@@ -153,6 +162,25 @@ export function carryFlag(cpu: usize): u64 {
   const op = load<u32>(cpu, CC_OP);
   if (op == 0) return load<u64>(cpu, RFLAGS) & CF;
   return carry(cpu, op >> 2, (8 << (op & 3)) - 1);
+}
+
+/** Sets CF and OF (each 0 or 1), and leaves the other flags as they are. */
+export function replaceCarryAndOverflow(cpu: usize, carryBit: u64, overflowBit: u64): void {
+  const op = load<u32>(cpu, CC_OP);
+  if (op == 0) {
+    store<u64>(cpu, (load<u64>(cpu, RFLAGS) & ~(CF | OF)) | carryBit | (overflowBit << 11), RFLAGS);
+    return;
+  }
+  store<u64>(cpu, overflowBit | auxiliary(cpu, op >> 2), CC_SRC2);
+  store<u64>(cpu, carryBit, CC_SRC1);
+  store<u32>(cpu, (CC_EXPLICIT << 2) | (op & 3), CC_OP);
+}
+
+/** Sets CF (0 or 1), and leaves the other flags as they are. */
+export function replaceCarry(cpu: usize, carryBit: u64): void {
+  const op = load<u32>(cpu, CC_OP);
+  if (op == 0) store<u64>(cpu, (load<u64>(cpu, RFLAGS) & ~CF) | carryBit, RFLAGS);
+  else replaceCarryAndOverflow(cpu, carryBit, overflow(cpu, op >> 2, (8 << (op & 3)) - 1));
 }
 
 /** Condition 0-15 as in the low four bits of Jcc, SETcc and CMOVcc. */

@@ -1,918 +1,700 @@
-// Integer operations that are not in the main loop's switch. Operand size in REC_OSIZE.
-import { BLOCK_RIP, CS, GPR, MODE, RIP, SEG_LIMIT, SEG_BYTES, SEGMENTS, RFLAGS } from "../layout";
-import { CMP, alu, negate, put } from "./alu";
-import { eaSized, effectiveOffset, truncateOffset } from "./ea";
-import { BR, DE, raise, raiseGP, unimplemented } from "./exceptions";
-import { AF, CF, DF, OF, PF, SF, ZF, arithmeticFlags, carryFlag, condition, getFlags, parity, setArith } from "./flags";
+// The integer instructions that are not cases of the main loop: Intel SDM vol. 2. Each reads what may
+// fault first, then commits registers, flags and memory.
+import { BLOCK_RIP, CS, MODE, RFLAGS, RIP, SEGMENTS, SEG_BYTES, SEG_LIMIT } from "../layout";
+import { ADC, ADD, AND, CMP, OR, SBB, SUB } from "./alu";
+import { adjustAscii, adjustAsciiDivide, adjustAsciiMultiply, adjustDecimal } from "./decimal";
+import { divideSigned, divideUnsigned } from "./divide";
+import { eaSized, effectiveOffset } from "./ea";
+import { BR, raise, raiseGP } from "./exceptions";
 import {
-  read16, read32, read64, read8, rmw16, rmw32, rmw64, rmw8, write16, write32, write64, write8,
-} from "./memory";
-import { MODE_64, MODE_SIZE } from "./mode-bits";
+  CC_ADD, CC_DEC, CC_EXPLICIT, CC_INC, CC_LOGIC, CC_SBB, CC_SUB, CF, DF, OF, ZF, arithmeticFlags, carryFlag, condition, replaceCarry,
+  setArith, setLazy, setLazyResult,
+} from "./flags";
 import { canonical, probeWrite } from "./mmu";
-import * as I from "./ops-integer";
+import { read64, write64 } from "./memory";
+import { MODE_64, MODE_SIZE } from "./mode-bits";
 import {
-  F_MODREG, REC_ASIZE, REC_FLAGS, REC_IMM, REC_OSIZE, REC_REG, REC_RM, REC_SEG,
-} from "./record";
-import { segmentLinear } from "./segments";
-import { doubleLeft, doubleRight, multiplyHigh, setProductFlags, shiftKind } from "./shift";
-import { pop, push, setStackPointer, stackLinear, stackMask, stackPointer, stackRead, stackWrite } from "./stack";
+  OP_ALU_RR, OP_CDQE, OP_DEC_M, OP_DEC_R, OP_INC_M, OP_INC_R, OP_LEA, OP_MOV_RR, OP_NEG_R, OP_NOT_R, OP_TEST_RI, OP_TEST_RR,
+  OP_AAA, OP_AAD, OP_AAM, OP_AAS, OP_ADCX, OP_ADOX, OP_BOUND, OP_BSF, OP_BSR, OP_BSWAP, OP_BT, OP_BTC, OP_BTR, OP_BTS, OP_BT_I,
+  OP_CALL_NEAR, OP_CALL_NEAR_RM, OP_CBW, OP_CLC, OP_CLD, OP_CMC, OP_CMOV16, OP_CMPXCHG, OP_CMPXCHG16B, OP_CMPXCHG8B,
+  OP_CRC32, OP_CWD, OP_CWDE, OP_DAA, OP_DAS, OP_DIV, OP_ENTER, OP_IDIV, OP_IMUL1, OP_IMUL2, OP_IMUL3, OP_JCC_NEAR,
+  OP_JCXZ, OP_JMP_NEAR, OP_JMP_NEAR_RM, OP_LAHF, OP_LEAVE, OP_LOOP, OP_LOOPE, OP_LOOPNE, OP_LZCNT, OP_MOVBE_LOAD,
+  OP_MOVBE_STORE, OP_MOVSX16_8, OP_MOVZX16_8, OP_MOV_LOAD_OFFSET, OP_MOV_STORE_OFFSET, OP_MUL, OP_NEG, OP_NOT, OP_POPA,
+  OP_POPCNT, OP_POP_M, OP_POP_R, OP_PUSHA, OP_PUSH_I, OP_PUSH_M, OP_PUSH_R, OP_RET_NEAR, OP_SAHF, OP_SALC, OP_SETCC_M,
+  OP_SHIFT, OP_SHLD, OP_SHRD, OP_STC, OP_STD, OP_TZCNT, OP_XADD, OP_XCHG, OP_XLAT,
+} from "./ops-integer";
+import {
+  RAX, RBP, RBX, RCX, RDI, RDX, RSP, getReg, isRegister, linearAt, linearPast, logOf, maskOf, putReg, readRm,
+  readSized, regOf, rmOf, rmwSized, signBit, signExtend,
+  sizeOf, writeSized,
+} from "./operands";
+import { REC_ASIZE, REC_BASE, REC_IMM, REC_REG } from "./record";
+import { multiplyHigh, multiplyHighSigned, setProduct, shift, shiftDouble } from "./shift";
+import { push, setStackPointer, stackLinear, stackMask, stackRead } from "./stack";
 
-const RAX: usize = GPR;
-const RCX: usize = GPR + 8;
-const RDX: usize = GPR + 2 * 8;
-const RBX: usize = GPR + 3 * 8;
-const RSP: usize = GPR + 4 * 8;
-const RBP: usize = GPR + 5 * 8;
-
-// @ts-ignore: decorator
-@inline
-function size(rec: usize): u32 {
-  return <u32>load<u8>(rec, REC_OSIZE);
-}
-// @ts-ignore: decorator
-@inline
-function isReg(rec: usize): bool {
-  return (load<u8>(rec, REC_FLAGS) & F_MODREG) != 0;
-}
-
-/** A register's low `bytes` bytes. `at` is its address. */
-export function getSized(at: usize, bytes: u32): u64 {
-  if (bytes == 8) return load<u64>(at);
-  if (bytes == 4) return <u64>load<u32>(at);
-  if (bytes == 2) return <u64>load<u16>(at);
-  return <u64>load<u8>(at);
-}
-
-/** Stores a register; 32 bits clear the upper half. */
-export function putSized(at: usize, bytes: u32, value: u64): void {
-  if (bytes == 8) store<u64>(at, value);
-  else if (bytes == 4) store<u64>(at, value & 0xffffffff);
-  else if (bytes == 2) store<u16>(at, <u16>value);
-  else store<u8>(at, <u8>value);
-}
-
-export function readSized(cpu: usize, linear: u64, bytes: u32): u64 {
-  if (bytes == 8) return read64(cpu, linear);
-  if (bytes == 4) return <u64>read32(cpu, linear);
-  if (bytes == 2) return <u64>read16(cpu, linear);
-  return <u64>read8(cpu, linear);
-}
-
-export function rmwSized(cpu: usize, linear: u64, bytes: u32): u64 {
-  if (bytes == 8) return rmw64(cpu, linear);
-  if (bytes == 4) return <u64>rmw32(cpu, linear);
-  if (bytes == 2) return <u64>rmw16(cpu, linear);
-  return <u64>rmw8(cpu, linear);
-}
-
-export function writeSized(cpu: usize, linear: u64, bytes: u32, value: u64): void {
-  if (bytes == 8) write64(cpu, linear, value);
-  else if (bytes == 4) write32(cpu, linear, <u32>value);
-  else if (bytes == 2) write16(cpu, linear, <u16>value);
-  else write8(cpu, linear, <u8>value);
-}
-
-/** The rm operand, register or memory, for reading. */
-export function readRm(cpu: usize, rec: usize, bytes: u32): u64 {
-  if (isReg(rec)) return getSized(cpu + load<u8>(rec, REC_RM), bytes);
-  return readSized(cpu, eaSized(cpu, rec, bytes, 0), bytes);
-}
-
-/** Writes the rm operand. */
-export function writeRm(cpu: usize, rec: usize, bytes: u32, value: u64): void {
-  if (isReg(rec)) putSized(cpu + load<u8>(rec, REC_RM), bytes, value);
-  else writeSized(cpu, eaSized(cpu, rec, bytes, 1), bytes, value);
-}
-
-// ---- Shifts.
-
-function shiftOp<T>(cpu: usize, rec: usize, kind: u32): void {
-  const immediate = load<u32>(rec, REC_IMM);
-  const count = (immediate == 0x100 ? <u32>load<u8>(cpu, RCX) : immediate) & (sizeof<T>() == 8 ? 63 : 31);
-  if (isReg(rec)) {
-    const at = cpu + load<u8>(rec, REC_RM);
-    put<T>(at, shiftKind<T>(cpu, kind, load<T>(at), count));
-    return;
-  }
-  const linear = eaSized(cpu, rec, sizeof<T>(), 1);
-  const a = <T>rmwSized(cpu, linear, sizeof<T>());
-  writeSized(cpu, linear, sizeof<T>(), <u64>shiftKind<T>(cpu, kind, a, count));
-}
-
-function shift(cpu: usize, rec: usize, kind: u32): void {
-  switch (size(rec)) {
-    case 1:
-      return shiftOp<u8>(cpu, rec, kind);
-    case 2:
-      return shiftOp<u16>(cpu, rec, kind);
-    case 4:
-      return shiftOp<u32>(cpu, rec, kind);
+/** Executes one operation of ops-integer.ts that is not a case of the main loop and no string operation. */
+export function execInteger(cpu: usize, rec: usize, op: u32): void {
+  const size = sizeOf(rec);
+  switch (op) {
+    case OP_MOVZX16_8:
+      putReg(cpu, regOf(rec), 2, readRm(cpu, rec, 1));
+      return;
+    case OP_MOVSX16_8:
+      putReg(cpu, regOf(rec), 2, <u64>signExtend(readRm(cpu, rec, 1), 1));
+      return;
+    case OP_MOV_LOAD_OFFSET:
+      putReg(cpu, RAX, size, readSized(cpu, linearAt(cpu, rec, load<u64>(rec, REC_IMM), size, 0), size));
+      return;
+    case OP_MOV_STORE_OFFSET:
+      writeSized(cpu, linearAt(cpu, rec, load<u64>(rec, REC_IMM), size, 1), size, load<u64>(cpu, RAX));
+      return;
+    case OP_PUSH_R:
+      push(cpu, size, getReg(cpu, rmOf(rec), size));
+      return;
+    case OP_PUSH_I:
+      push(cpu, size, load<u64>(rec, REC_IMM));
+      return;
+    case OP_PUSH_M:
+      push(cpu, size, readRm(cpu, rec, size));
+      return;
+    case OP_POP_R: {
+      const value = stackRead(cpu, load<u64>(cpu, RSP), size);
+      setStackPointer(cpu, load<u64>(cpu, RSP) + size);
+      putReg(cpu, rmOf(rec), size, value);
+      return;
+    }
+    case OP_POP_M:
+      popMemory(cpu, rec, size);
+      return;
+    case OP_PUSHA:
+      pushAll(cpu, size);
+      return;
+    case OP_POPA:
+      popAll(cpu, size);
+      return;
+    case OP_ENTER:
+      enter(cpu, rec, size);
+      return;
+    case OP_LEAVE: {
+      const frame = load<u64>(cpu, RBP);
+      const value = readSized(cpu, stackLinear(cpu, frame, size, 0), size);
+      setStackPointer(cpu, frame + size);
+      putReg(cpu, RBP, size, value);
+      return;
+    }
+    case OP_SHLD:
+    case OP_SHRD:
+      doubleShift(cpu, rec, op == OP_SHRD, size);
+      return;
+    case OP_NOT: {
+      const linear = eaSized(cpu, rec, size, 1);
+      writeSized(cpu, linear, size, ~rmwSized(cpu, linear, size));
+      return;
+    }
+    case OP_NEG: {
+      const linear = eaSized(cpu, rec, size, 1);
+      const value = rmwSized(cpu, linear, size);
+      const result = (0 - value) & maskOf(size);
+      writeSized(cpu, linear, size, result);
+      setLazy(cpu, (CC_SUB << 2) | logOf(size), result, 0, value);
+      return;
+    }
+    case OP_MUL:
+      multiply(cpu, readRm(cpu, rec, size), size);
+      return;
+    case OP_IMUL1:
+      multiplySigned(cpu, readRm(cpu, rec, size), size);
+      return;
+    case OP_DIV:
+      divideUnsigned(cpu, readRm(cpu, rec, size), size);
+      return;
+    case OP_IDIV:
+      divideSigned(cpu, readRm(cpu, rec, size), size);
+      return;
+    case OP_IMUL2:
+      multiply16(cpu, rec, getReg(cpu, regOf(rec), 2), readRm(cpu, rec, 2));
+      return;
+    case OP_IMUL3:
+      multiply16(cpu, rec, readRm(cpu, rec, 2), load<u64>(rec, REC_IMM));
+      return;
+    case OP_CMOV16: {
+      const value = readRm(cpu, rec, 2);
+      if (condition(cpu, <u32>load<u8>(rec, REC_IMM))) putReg(cpu, regOf(rec), 2, value);
+      return;
+    }
+    case OP_SETCC_M:
+      writeSized(cpu, eaSized(cpu, rec, 1, 1), 1, u64(condition(cpu, <u32>load<u8>(rec, REC_IMM))));
+      return;
+    case OP_XCHG:
+      exchange(cpu, rec, size);
+      return;
+    case OP_XADD:
+      exchangeAdd(cpu, rec, size);
+      return;
+    case OP_CMPXCHG:
+      compareExchange(cpu, rec, size);
+      return;
+    case OP_CMPXCHG8B:
+      compareExchange8(cpu, rec);
+      return;
+    case OP_CMPXCHG16B:
+      compareExchange16(cpu, rec);
+      return;
+    case OP_BT:
+    case OP_BTS:
+    case OP_BTR:
+    case OP_BTC:
+      bitByRegister(cpu, rec, op - OP_BT, size);
+      return;
+    case OP_BT_I:
+    case OP_BT_I + 1:
+    case OP_BT_I + 2:
+    case OP_BT_I + 3: {
+      const bit = load<u64>(rec, REC_IMM) & ((<u64>size << 3) - 1);
+      if (isRegister(rec)) bitOfRegister(cpu, rec, op - OP_BT_I, bit, size);
+      else bitOfMemory(cpu, eaSized(cpu, rec, size, u32(op != OP_BT_I)), op - OP_BT_I, bit, size);
+      return;
+    }
+    case OP_BSF:
+    case OP_BSR: {
+      const value = readRm(cpu, rec, size);
+      if (value != 0) putReg(cpu, regOf(rec), size, op == OP_BSF ? ctz<u64>(value) : 63 - clz<u64>(value));
+      setLazyResult(cpu, (CC_LOGIC << 2) | logOf(size), value);
+      return;
+    }
+    case OP_TZCNT:
+    case OP_LZCNT: {
+      const value = readRm(cpu, rec, size);
+      const bits = <u64>size << 3;
+      const count = value == 0 ? bits : op == OP_TZCNT ? ctz<u64>(value) : clz<u64>(value) - (64 - bits);
+      putReg(cpu, regOf(rec), size, count);
+      setLazy(cpu, (CC_EXPLICIT << 2) | logOf(size), count, u64(value == 0), 0);
+      return;
+    }
+    case OP_POPCNT: {
+      const value = readRm(cpu, rec, size);
+      putReg(cpu, regOf(rec), size, popcnt<u64>(value));
+      setArith(cpu, value == 0 ? ZF : 0);
+      return;
+    }
+    case OP_BSWAP:
+      // Of 16 bits: undefined; processors clear them.
+      if (size == 2) putReg(cpu, rmOf(rec), 2, 0);
+      else putReg(cpu, rmOf(rec), size, swapped(getReg(cpu, rmOf(rec), size), size));
+      return;
+    case OP_MOVBE_LOAD:
+      putReg(cpu, regOf(rec), size, swapped(readRm(cpu, rec, size), size));
+      return;
+    case OP_MOVBE_STORE:
+      writeSized(cpu, eaSized(cpu, rec, size, 1), size, swapped(getReg(cpu, regOf(rec), size), size));
+      return;
+    case OP_CRC32: {
+      const source = <u32>load<u8>(rec, REC_IMM);
+      const value = readRm(cpu, rec, source);
+      // With REX.W the destination is 64 bits wide, its upper half cleared: as for 32 bits.
+      putReg(cpu, regOf(rec), 4, <u64>crc32c(<u32>getReg(cpu, regOf(rec), 4), value, source));
+      return;
+    }
+    case OP_CBW:
+      putReg(cpu, RAX, 2, <u64>signExtend(getReg(cpu, RAX, 1), 1));
+      return;
+    case OP_CWDE:
+      putReg(cpu, RAX, 4, <u64>signExtend(getReg(cpu, RAX, 2), 2));
+      return;
+    case OP_CWD:
+      putReg(cpu, RDX, 2, <u64>(signExtend(getReg(cpu, RAX, 2), 2) >> 16));
+      return;
+    case OP_LAHF:
+      store<u8>(cpu, <u8>(arithmeticFlags(cpu) & 0xd5) | 2, RAX + 1);
+      return;
+    case OP_SAHF:
+      setArith(cpu, (arithmeticFlags(cpu) & OF) | (<u64>load<u8>(cpu, RAX + 1) & 0xd5));
+      return;
+    case OP_CLC:
+      replaceCarry(cpu, 0);
+      return;
+    case OP_STC:
+      replaceCarry(cpu, 1);
+      return;
+    case OP_CMC:
+      replaceCarry(cpu, carryFlag(cpu) ^ 1);
+      return;
+    case OP_CLD:
+      store<u64>(cpu, load<u64>(cpu, RFLAGS) & ~DF, RFLAGS);
+      return;
+    case OP_STD:
+      store<u64>(cpu, load<u64>(cpu, RFLAGS) | DF, RFLAGS);
+      return;
+    case OP_XLAT: {
+      const offset = load<u64>(cpu, RBX) + <u64>load<u8>(cpu, RAX);
+      putReg(cpu, RAX, 1, readSized(cpu, linearAt(cpu, rec, offset, 1, 0), 1));
+      return;
+    }
+    case OP_SALC:
+      putReg(cpu, RAX, 1, 0 - carryFlag(cpu));
+      return;
+    case OP_BOUND: {
+      const index = signExtend(getReg(cpu, regOf(rec), size), size);
+      const lower = signExtend(readSized(cpu, eaSized(cpu, rec, size, 0), size), size);
+      const upper = signExtend(readSized(cpu, linearPast(cpu, rec, size, size, 0), size), size);
+      if (index < lower || index > upper) raise(cpu, BR);
+      return;
+    }
+    case OP_DAA:
+    case OP_DAS:
+      adjustDecimal(cpu, op == OP_DAS);
+      return;
+    case OP_AAA:
+    case OP_AAS:
+      adjustAscii(cpu, op == OP_AAS);
+      return;
+    case OP_AAM:
+      adjustAsciiMultiply(cpu, load<u32>(rec, REC_IMM));
+      return;
+    case OP_AAD:
+      adjustAsciiDivide(cpu, load<u32>(rec, REC_IMM));
+      return;
+    case OP_ADCX:
+    case OP_ADOX:
+      addWithFlag(cpu, rec, op == OP_ADCX ? CF : OF, size);
+      return;
+    case OP_CALL_NEAR: {
+      const target = truncateTarget(load<u64>(cpu, BLOCK_RIP) + load<u64>(rec, REC_IMM), size);
+      checkTarget(cpu, target);
+      push(cpu, size, load<u64>(cpu, RIP));
+      store<u64>(cpu, target, RIP);
+      return;
+    }
+    case OP_CALL_NEAR_RM: {
+      const target = readRm(cpu, rec, size);
+      checkTarget(cpu, target);
+      push(cpu, size, load<u64>(cpu, RIP));
+      store<u64>(cpu, target, RIP);
+      return;
+    }
+    case OP_RET_NEAR: {
+      const target = stackRead(cpu, load<u64>(cpu, RSP), size);
+      checkTarget(cpu, target);
+      setStackPointer(cpu, load<u64>(cpu, RSP) + size + load<u64>(rec, REC_IMM));
+      store<u64>(cpu, target, RIP);
+      return;
+    }
+    case OP_JMP_NEAR_RM: {
+      const target = readRm(cpu, rec, size);
+      checkTarget(cpu, target);
+      store<u64>(cpu, target, RIP);
+      return;
+    }
+    case OP_JMP_NEAR:
+      jumpNear(cpu, rec, size);
+      return;
+    case OP_JCC_NEAR:
+      if (condition(cpu, <u32>load<u8>(rec, REC_REG))) jumpNear(cpu, rec, size);
+      return;
+    case OP_LOOPNE:
+    case OP_LOOPE:
+    case OP_LOOP: {
+      const addressSize = <u32>load<u8>(rec, REC_ASIZE);
+      const counter = (getReg(cpu, RCX, addressSize) - 1) & maskOf(addressSize);
+      if (counter != 0 && (op == OP_LOOP || condition(cpu, op == OP_LOOPE ? 4 : 5))) jumpNear(cpu, rec, size);
+      putReg(cpu, RCX, addressSize, counter);
+      return;
+    }
+    case OP_JCXZ:
+      if (getReg(cpu, RCX, <u32>load<u8>(rec, REC_ASIZE)) == 0) jumpNear(cpu, rec, size);
+      return;
     default:
-      return shiftOp<u64>(cpu, rec, kind);
+      if (op >= OP_SHIFT && op < OP_SHIFT + 8) shiftOperand(cpu, rec, op - OP_SHIFT, size);
+      else rareForm(cpu, rec, op, size);
   }
 }
 
-function doubleOp<T>(cpu: usize, rec: usize, left: bool): void {
-  const immediate = load<u32>(rec, REC_IMM);
-  const count = (immediate == 0x100 ? <u32>load<u8>(cpu, RCX) : immediate) & (sizeof<T>() == 8 ? 63 : 31);
-  const b = load<T>(cpu + load<u8>(rec, REC_REG));
-  if (isReg(rec)) {
-    const at = cpu + load<u8>(rec, REC_RM);
-    const a = load<T>(at);
-    put<T>(at, left ? doubleLeft<T>(cpu, a, b, count) : doubleRight<T>(cpu, a, b, count));
-    return;
-  }
-  const linear = eaSized(cpu, rec, sizeof<T>(), 1);
-  const a = <T>rmwSized(cpu, linear, sizeof<T>());
-  const r = left ? doubleLeft<T>(cpu, a, b, count) : doubleRight<T>(cpu, a, b, count);
-  writeSized(cpu, linear, sizeof<T>(), <u64>r);
-}
-
-function doubleShift(cpu: usize, rec: usize, left: bool): void {
-  if (size(rec) == 8) doubleOp<u64>(cpu, rec, left);
-  else if (size(rec) == 4) doubleOp<u32>(cpu, rec, left);
-  else doubleOp<u16>(cpu, rec, left);
-}
-
-// ---- Multiplication and division.
-
-function multiply(cpu: usize, rec: usize, signed: bool): void {
-  const bytes = size(rec);
-  const b = readRm(cpu, rec, bytes);
-  if (bytes == 8) {
-    const a = load<u64>(cpu, RAX);
-    const low = a * b;
-    let high = multiplyHigh(a, b);
-    if (signed) {
-      if (<i64>a < 0) high -= b;
-      if (<i64>b < 0) high -= a;
-      setProductFlags(cpu, <i64>high != <i64>low >> 63);
-    } else setProductFlags(cpu, high != 0);
-    store<u64>(cpu, low, RAX);
-    store<u64>(cpu, high, RDX);
-    return;
-  }
-  const bits = <i64>(bytes * 8);
-  const a = getSized(cpu + RAX, bytes);
-  let product: u64;
-  let overflow: bool;
-  if (signed) {
-    const shift = 64 - bits;
-    const wide = ((<i64>a << shift) >> shift) * ((<i64>b << shift) >> shift);
-    product = <u64>wide;
-    overflow = wide != (wide << shift) >> shift;
-  } else {
-    product = a * b;
-    overflow = product >> <u64>bits != 0;
-  }
-  setProductFlags(cpu, overflow);
-  if (bytes == 1) store<u16>(cpu, <u16>product, RAX);
-  else {
-    putSized(cpu + RAX, bytes, product);
-    putSized(cpu + RDX, bytes, product >> <u64>bits);
-  }
-}
-
-function divide(cpu: usize, rec: usize, signed: bool): void {
-  const bytes = size(rec);
-  const divisor = readRm(cpu, rec, bytes);
-  if (divisor == 0) raise(cpu, DE);
-  if (bytes == 8) {
-    divide64(cpu, divisor, signed);
-    return;
-  }
-  const bits = <u64>(bytes * 8);
-  const dividend =
-    bytes == 1 ? <u64>load<u16>(cpu, RAX) : (getSized(cpu + RDX, bytes) << bits) | getSized(cpu + RAX, bytes);
-  let quotient: u64;
-  let remainder: u64;
-  if (signed) {
-    const shift = <i64>(64 - bits);
-    const d = (<i64>divisor << shift) >> shift;
-    const wide = <i64>(64 - 2 * bits);
-    const n = (<i64>dividend << wide) >> wide;
-    if (n == i64.MIN_VALUE && d == -1) raise(cpu, DE);
-    const q = n / d;
-    if (q != (q << shift) >> shift) raise(cpu, DE);
-    quotient = <u64>q;
-    remainder = <u64>(n - q * d);
-  } else {
-    quotient = dividend / divisor;
-    if (quotient >> bits != 0) raise(cpu, DE);
-    remainder = dividend - quotient * divisor;
-  }
-  if (bytes == 1) store<u16>(cpu, <u16>((quotient & 0xff) | (remainder << 8)), RAX);
-  else {
-    putSized(cpu + RAX, bytes, quotient);
-    putSized(cpu + RDX, bytes, remainder);
-  }
-}
-
-function divide64(cpu: usize, divisor: u64, signed: bool): void {
-  let high = load<u64>(cpu, RDX);
-  let low = load<u64>(cpu, RAX);
-  const negative = signed && <i64>high < 0;
-  const opposite = signed && <i64>high < 0 != <i64>divisor < 0;
-  let d = divisor;
-  if (negative) {
-    low = 0 - low;
-    high = ~high + u64(low == 0);
-  }
-  if (signed && <i64>divisor < 0) d = 0 - divisor;
-  if (high >= d) raise(cpu, DE);
-  let quotient: u64;
-  let remainder: u64;
-  if (high == 0) {
-    quotient = low / d;
-    remainder = low % d;
-  } else {
-    // Restoring division, a bit a step; the remainder may need 65 bits.
-    remainder = high;
-    quotient = 0;
-    for (let i = 0; i < 64; i++) {
-      const carry = remainder >> 63;
-      remainder = (remainder << 1) | (low >> 63);
-      low <<= 1;
-      quotient <<= 1;
-      if (carry != 0 || remainder >= d) {
-        remainder -= d;
-        quotient |= 1;
+// Forms of hot operations without a case in the main loop: 16-bit ones, and some of 8 bits.
+function rareForm(cpu: usize, rec: usize, op: u32, size: u32): void {
+  if (op < OP_TEST_RR) {
+    const kind = (op >> 2) & 7;
+    switch ((op - OP_ALU_RR) >> 5) {
+      case 0:
+        arithmetic(cpu, rec, kind, getReg(cpu, regOf(rec), size), size);
+        return;
+      case 1: {
+        const b = readRm(cpu, rec, size);
+        const result = aluSized(cpu, kind, getReg(cpu, regOf(rec), size), b, size);
+        if (kind != CMP) putReg(cpu, regOf(rec), size, result);
+        return;
       }
+      case 2:
+        arithmetic(cpu, rec, kind, getReg(cpu, regOf(rec), size), size);
+        return;
+      default:
+        arithmetic(cpu, rec, kind, load<u64>(rec, REC_IMM), size);
+        return;
     }
   }
-  if (signed) {
-    if (opposite ? quotient > <u64>1 << 63 : quotient >= <u64>1 << 63) raise(cpu, DE);
-    if (opposite) quotient = 0 - quotient;
-    if (negative) remainder = 0 - remainder;
+  if (op < OP_TEST_RI) {
+    const a = readRm(cpu, rec, size);
+    setLazyResult(cpu, (CC_LOGIC << 2) | logOf(size), a & getReg(cpu, regOf(rec), size));
+  } else if (op < OP_MOV_RR) {
+    setLazyResult(cpu, (CC_LOGIC << 2) | logOf(size), readRm(cpu, rec, size) & load<u64>(rec, REC_IMM) & maskOf(size));
+  } else if (op >= OP_INC_R && op < OP_LEA) {
+    step(cpu, rec, op < OP_DEC_R || (op >= OP_INC_M && op < OP_DEC_M), size);
+  } else if (op >= OP_NEG_R && op < OP_NOT_R) {
+    const value = getReg(cpu, rmOf(rec), size);
+    putReg(cpu, rmOf(rec), size, aluSized(cpu, SUB, 0, value, size));
+  } else if (op >= OP_NOT_R && op < OP_CDQE) {
+    putReg(cpu, rmOf(rec), size, ~getReg(cpu, rmOf(rec), size));
+  } else unreachable();
+}
+
+// rm KIND b into rm.
+function arithmetic(cpu: usize, rec: usize, kind: u32, b: u64, size: u32): void {
+  if (kind == CMP) {
+    aluSized(cpu, CMP, readRm(cpu, rec, size), b, size);
+  } else if (isRegister(rec)) {
+    putReg(cpu, rmOf(rec), size, aluSized(cpu, kind, getReg(cpu, rmOf(rec), size), b, size));
+  } else {
+    const linear = eaSized(cpu, rec, size, 1);
+    const a = rmwSized(cpu, linear, size);
+    writeSized(cpu, linear, size, aluSized(cpu, kind, a, b, size));
   }
-  store<u64>(cpu, quotient, RAX);
-  store<u64>(cpu, remainder, RDX);
+}
+
+// INC and DEC keep CF.
+function step(cpu: usize, rec: usize, up: bool, size: u32): void {
+  let linear: u64 = 0;
+  let value: u64;
+  if (isRegister(rec)) value = getReg(cpu, rmOf(rec), size);
+  else {
+    linear = eaSized(cpu, rec, size, 1);
+    value = rmwSized(cpu, linear, size);
+  }
+  const result = (up ? value + 1 : value - 1) & maskOf(size);
+  if (isRegister(rec)) putReg(cpu, rmOf(rec), size, result);
+  else writeSized(cpu, linear, size, result);
+  setLazy(cpu, ((up ? CC_INC : CC_DEC) << 2) | logOf(size), result, carryFlag(cpu), 0);
+}
+
+/** a KIND b, and the flags. */
+function aluSized(cpu: usize, kind: u32, a: u64, b: u64, size: u32): u64 {
+  const log = logOf(size);
+  const mask = maskOf(size);
+  switch (kind) {
+    case ADD:
+    case ADC: {
+      const r = (a + b + (kind == ADC ? carryFlag(cpu) : 0)) & mask;
+      setLazy(cpu, (CC_ADD << 2) | log, r, a, b & mask);
+      return r;
+    }
+    case SBB: {
+      const r = (a - b - carryFlag(cpu)) & mask;
+      setLazy(cpu, (CC_SBB << 2) | log, r, a, b & mask);
+      return r;
+    }
+    case SUB:
+    case CMP: {
+      const r = (a - b) & mask;
+      setLazy(cpu, (CC_SUB << 2) | log, r, a, b & mask);
+      return r;
+    }
+    default: {
+      const r = (kind == AND ? a & b : kind == OR ? a | b : a ^ b) & mask;
+      setLazyResult(cpu, (CC_LOGIC << 2) | log, r);
+      return r;
+    }
+  }
+}
+
+// ---- The stack.
+
+// An address by RSP means RSP after the pop.
+function popMemory(cpu: usize, rec: usize, size: u32): void {
+  const value = stackRead(cpu, load<u64>(cpu, RSP), size);
+  let offset = effectiveOffset(cpu, rec);
+  if (<u32>load<u8>(rec, REC_BASE) == RSP) offset += size;
+  writeSized(cpu, linearAt(cpu, rec, offset, size, 1), size, value);
+  setStackPointer(cpu, load<u64>(cpu, RSP) + size);
+}
+
+function pushAll(cpu: usize, size: u32): void {
+  const top = load<u64>(cpu, RSP);
+  for (let n: u32 = 0; n < 8; n++) {
+    const linear = stackLinear(cpu, top - <u64>(n + 1) * size, size, 1);
+    writeSized(cpu, linear, size, getReg(cpu, n << 3, size));
+  }
+  setStackPointer(cpu, top - <u64>size * 8);
+}
+
+function popAll(cpu: usize, size: u32): void {
+  // The last value's read decides whether anything faults, and no read changes anything: check, then load.
+  for (let n: u32 = 0; n < 8; n++) stackRead(cpu, load<u64>(cpu, RSP) + <u64>n * size, size);
+  for (let n: u32 = 0; n < 8; n++) {
+    if (7 - n != RSP >> 3) putReg(cpu, (7 - n) << 3, size, stackRead(cpu, load<u64>(cpu, RSP) + <u64>n * size, size));
+  }
+  setStackPointer(cpu, load<u64>(cpu, RSP) + <u64>size * 8);
+}
+
+function enter(cpu: usize, rec: usize, size: u32): void {
+  const frameSize = load<u64>(rec, REC_IMM) & 0xffff;
+  const level = <u32>(load<u64>(rec, REC_IMM) >> 16);
+  const mask = stackMask(cpu);
+  let pointer = load<u64>(cpu, RSP) - size;
+  const frame = pointer;
+  writeSized(cpu, stackLinear(cpu, pointer, size, 1), size, load<u64>(cpu, RBP));
+  if (level != 0) {
+    let outer = load<u64>(cpu, RBP);
+    for (let n: u32 = 1; n < level; n++) {
+      outer -= size;
+      pointer -= size;
+      const value = readSized(cpu, stackLinear(cpu, outer, size, 0), size);
+      writeSized(cpu, stackLinear(cpu, pointer, size, 1), size, value);
+    }
+    pointer -= size;
+    writeSized(cpu, stackLinear(cpu, pointer, size, 1), size, frame & mask);
+  }
+  pointer -= frameSize;
+  // The new top of the stack has to be writable.
+  probeWrite(cpu, stackLinear(cpu, pointer, size, 1), size);
+  if (mask == 0xffff && size == 4) putReg(cpu, RBP, 4, (load<u64>(cpu, RBP) & 0xffff0000) | (frame & 0xffff));
+  else putReg(cpu, RBP, mask == 0xffff ? 2 : size, frame);
+  setStackPointer(cpu, pointer);
+}
+
+// ---- Arithmetic.
+
+function shiftOperand(cpu: usize, rec: usize, kind: u32, size: u32): void {
+  let count = load<u32>(rec, REC_IMM);
+  if (count == 0x100) count = <u32>load<u8>(cpu, RCX);
+  count &= size == 8 ? 63 : 31;
+  if (isRegister(rec)) {
+    const at = rmOf(rec);
+    const value = getReg(cpu, at, size);
+    putReg(cpu, at, size, count == 0 ? value : shift(cpu, kind, value, count, size));
+    return;
+  }
+  const linear = eaSized(cpu, rec, size, 1);
+  const value = rmwSized(cpu, linear, size);
+  writeSized(cpu, linear, size, count == 0 ? value : shift(cpu, kind, value, count, size));
+}
+
+function doubleShift(cpu: usize, rec: usize, right: bool, size: u32): void {
+  let count = load<u32>(rec, REC_IMM);
+  if (count == 0x100) count = <u32>load<u8>(cpu, RCX);
+  count &= size == 8 ? 63 : 31;
+  const filler = getReg(cpu, regOf(rec), size);
+  if (isRegister(rec)) {
+    const value = getReg(cpu, rmOf(rec), size);
+    putReg(cpu, rmOf(rec), size, count == 0 ? value : shiftDouble(cpu, right, value, filler, count, size));
+    return;
+  }
+  const linear = eaSized(cpu, rec, size, 1);
+  const value = rmwSized(cpu, linear, size);
+  writeSized(cpu, linear, size, count == 0 ? value : shiftDouble(cpu, right, value, filler, count, size));
+}
+
+function multiply(cpu: usize, b: u64, size: u32): void {
+  const a = getReg(cpu, RAX, size);
+  const low = a * b;
+  if (size == 1) {
+    putReg(cpu, RAX, 2, low);
+    setProduct(cpu, low & 0xff, low > 0xff, 1);
+    return;
+  }
+  const high = size == 8 ? multiplyHigh(a, b) : low >> (<u64>size << 3);
+  putReg(cpu, RAX, size, low);
+  putReg(cpu, RDX, size, high);
+  setProduct(cpu, low & maskOf(size), high != 0, size);
+}
+
+function multiplySigned(cpu: usize, b: u64, size: u32): void {
+  const a = getReg(cpu, RAX, size);
+  if (size == 8) {
+    const low = a * b;
+    const high = multiplyHighSigned(a, b);
+    putReg(cpu, RAX, 8, low);
+    putReg(cpu, RDX, 8, high);
+    setProduct(cpu, low, high != <u64>(<i64>low >> 63), 8);
+    return;
+  }
+  const product = signExtend(a, size) * signExtend(b, size);
+  const lost = product != signExtend(<u64>product & maskOf(size), size);
+  if (size == 1) putReg(cpu, RAX, 2, <u64>product);
+  else {
+    putReg(cpu, RAX, size, <u64>product);
+    putReg(cpu, RDX, size, <u64>(product >> (<i64>size << 3)));
+  }
+  setProduct(cpu, <u64>product & maskOf(size), lost, size);
 }
 
 function multiply16(cpu: usize, rec: usize, a: u64, b: u64): void {
-  const product = <i32>(<i16>a) * <i32>(<i16>b);
-  setProductFlags(cpu, product != <i32>(<i16>product));
-  store<u16>(cpu + load<u8>(rec, REC_REG), <u16>product);
+  const product = signExtend(a, 2) * signExtend(b, 2);
+  putReg(cpu, regOf(rec), 2, <u64>product);
+  setProduct(cpu, <u64>product & 0xffff, product != signExtend(<u64>product & 0xffff, 2), 2);
 }
 
-// ---- Exchanges.
+// ADCX and ADOX: the one flag is carry in and carry out, the others stay.
+function addWithFlag(cpu: usize, rec: usize, flag: u64, size: u32): void {
+  const a = getReg(cpu, regOf(rec), size);
+  const b = readRm(cpu, rec, size);
+  const flags = arithmeticFlags(cpu);
+  const sum = (a + b + u64((flags & flag) != 0)) & maskOf(size);
+  const carry = signBit((a & b) | ((a | b) & ~sum), size);
+  putReg(cpu, regOf(rec), size, sum);
+  setArith(cpu, (flags & ~flag) | (carry != 0 ? flag : 0));
+}
 
-function exchange(cpu: usize, rec: usize): void {
-  const bytes = size(rec);
-  const reg = cpu + load<u8>(rec, REC_REG);
-  const value = getSized(reg, bytes);
-  if (isReg(rec)) {
-    const rm = cpu + load<u8>(rec, REC_RM);
-    const other = getSized(rm, bytes);
-    putSized(rm, bytes, value);
-    putSized(reg, bytes, other);
+function swapped(value: u64, size: u32): u64 {
+  if (size == 8) return bswap<u64>(value);
+  if (size == 4) return <u64>bswap<u32>(<u32>value);
+  return <u64>bswap<u16>(<u16>value);
+}
+
+// The remainders of four bits by the Castagnoli polynomial, bit-reversed.
+const CRC32C = memory.data<u32>([
+  0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17,
+  0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
+]);
+
+function crc32c(start: u32, value: u64, size: u32): u32 {
+  let crc = start;
+  for (let n: u32 = 0; n < size; n++) {
+    crc ^= <u32>(value >> (n << 3)) & 0xff;
+    crc = (crc >> 4) ^ load<u32>(CRC32C + ((crc & 15) << 2));
+    crc = (crc >> 4) ^ load<u32>(CRC32C + ((crc & 15) << 2));
+  }
+  return crc;
+}
+
+// ---- Exchanges. Nothing else runs between read and write: each is atomic.
+
+function exchange(cpu: usize, rec: usize, size: u32): void {
+  const value = getReg(cpu, regOf(rec), size);
+  if (isRegister(rec)) {
+    const other = getReg(cpu, rmOf(rec), size);
+    putReg(cpu, rmOf(rec), size, value);
+    putReg(cpu, regOf(rec), size, other);
     return;
   }
-  const linear = eaSized(cpu, rec, bytes, 1);
-  const other = rmwSized(cpu, linear, bytes);
-  writeSized(cpu, linear, bytes, value);
-  putSized(reg, bytes, other);
+  const linear = eaSized(cpu, rec, size, 1);
+  const other = rmwSized(cpu, linear, size);
+  writeSized(cpu, linear, size, value);
+  putReg(cpu, regOf(rec), size, other);
 }
 
-// Compares or adds at a size, for the flags; answers the result.
-function aluSized(cpu: usize, kind: u32, bytes: u32, a: u64, b: u64): u64 {
-  if (bytes == 8) return kind == 0 ? alu<u64>(cpu, 0, a, b) : alu<u64>(cpu, CMP, a, b);
-  if (bytes == 4) return <u64>(kind == 0 ? alu<u32>(cpu, 0, <u32>a, <u32>b) : alu<u32>(cpu, CMP, <u32>a, <u32>b));
-  if (bytes == 2) return <u64>(kind == 0 ? alu<u16>(cpu, 0, <u16>a, <u16>b) : alu<u16>(cpu, CMP, <u16>a, <u16>b));
-  return <u64>(kind == 0 ? alu<u8>(cpu, 0, <u8>a, <u8>b) : alu<u8>(cpu, CMP, <u8>a, <u8>b));
-}
-
-/** The flags of `a - b` at a size. */
-export function compareSized(cpu: usize, bytes: u32, a: u64, b: u64): void {
-  aluSized(cpu, CMP, bytes, a, b);
-}
-
-function exchangeAdd(cpu: usize, rec: usize): void {
-  const bytes = size(rec);
-  const reg = cpu + load<u8>(rec, REC_REG);
-  const b = getSized(reg, bytes);
-  if (isReg(rec)) {
-    const rm = cpu + load<u8>(rec, REC_RM);
-    const a = getSized(rm, bytes);
-    const sum = aluSized(cpu, 0, bytes, a, b);
-    putSized(reg, bytes, a);
-    putSized(rm, bytes, sum);
+function exchangeAdd(cpu: usize, rec: usize, size: u32): void {
+  const b = getReg(cpu, regOf(rec), size);
+  if (isRegister(rec)) {
+    const a = getReg(cpu, rmOf(rec), size);
+    putReg(cpu, regOf(rec), size, a);
+    putReg(cpu, rmOf(rec), size, aluSized(cpu, ADD, a, b, size));
     return;
   }
-  const linear = eaSized(cpu, rec, bytes, 1);
-  const a = rmwSized(cpu, linear, bytes);
-  const sum = aluSized(cpu, 0, bytes, a, b);
-  writeSized(cpu, linear, bytes, sum);
-  putSized(reg, bytes, a);
+  const linear = eaSized(cpu, rec, size, 1);
+  const a = rmwSized(cpu, linear, size);
+  writeSized(cpu, linear, size, a + b);
+  aluSized(cpu, ADD, a, b, size);
+  putReg(cpu, regOf(rec), size, a);
 }
 
-function compareExchange(cpu: usize, rec: usize): void {
-  const bytes = size(rec);
-  const accumulator = getSized(cpu + RAX, bytes);
-  const source = getSized(cpu + load<u8>(rec, REC_REG), bytes);
-  if (isReg(rec)) {
-    const rm = cpu + load<u8>(rec, REC_RM);
-    const a = getSized(rm, bytes);
-    compareSized(cpu, bytes, accumulator, a);
-    if (a == accumulator) putSized(rm, bytes, source);
-    else putSized(cpu + RAX, bytes, a);
-    return;
+function compareExchange(cpu: usize, rec: usize, size: u32): void {
+  const accumulator = getReg(cpu, RAX, size);
+  const value = getReg(cpu, regOf(rec), size);
+  let current: u64;
+  if (isRegister(rec)) {
+    current = getReg(cpu, rmOf(rec), size);
+    putReg(cpu, rmOf(rec), size, current == accumulator ? value : current);
+  } else {
+    const linear = eaSized(cpu, rec, size, 1);
+    current = rmwSized(cpu, linear, size);
+    // The destination is written whether or not it was equal.
+    writeSized(cpu, linear, size, current == accumulator ? value : current);
   }
-  const linear = eaSized(cpu, rec, bytes, 1);
-  const a = rmwSized(cpu, linear, bytes);
-  // Memory is written either way.
-  writeSized(cpu, linear, bytes, a == accumulator ? source : a);
-  compareSized(cpu, bytes, accumulator, a);
-  if (a != accumulator) putSized(cpu + RAX, bytes, a);
-}
-
-function zeroFlag(cpu: usize, set: bool): void {
-  setArith(cpu, (arithmeticFlags(cpu) & ~ZF) | (set ? ZF : 0));
+  if (current != accumulator) putReg(cpu, RAX, size, current);
+  setLazy(cpu, (CC_SUB << 2) | logOf(size), (accumulator - current) & maskOf(size), accumulator, current);
 }
 
 function compareExchange8(cpu: usize, rec: usize): void {
   const linear = eaSized(cpu, rec, 8, 1);
-  const old = rmw64(cpu, linear);
-  const expected = <u64>load<u32>(cpu, RAX) | (<u64>load<u32>(cpu, RDX) << 32);
-  const desired = <u64>load<u32>(cpu, RBX) | (<u64>load<u32>(cpu, RCX) << 32);
-  write64(cpu, linear, old == expected ? desired : old);
-  zeroFlag(cpu, old == expected);
-  if (old != expected) {
-    store<u64>(cpu, old & 0xffffffff, RAX);
-    store<u64>(cpu, old >> 32, RDX);
+  const current = rmwSized(cpu, linear, 8);
+  const equal = current == (<u64>load<u32>(cpu, RAX) | (<u64>load<u32>(cpu, RDX) << 32));
+  const value = <u64>load<u32>(cpu, RBX) | (<u64>load<u32>(cpu, RCX) << 32);
+  writeSized(cpu, linear, 8, equal ? value : current);
+  if (!equal) {
+    putReg(cpu, RAX, 4, current);
+    putReg(cpu, RDX, 4, current >> 32);
   }
+  setArith(cpu, (arithmeticFlags(cpu) & ~ZF) | (equal ? ZF : 0));
 }
 
 function compareExchange16(cpu: usize, rec: usize): void {
   const linear = eaSized(cpu, rec, 16, 1);
   if ((linear & 15) != 0) raiseGP(cpu);
   probeWrite(cpu, linear, 16);
-  const low = rmw64(cpu, linear);
-  const high = rmw64(cpu, linear + 8);
+  const low = read64(cpu, linear);
+  const high = read64(cpu, linear + 8);
   const equal = low == load<u64>(cpu, RAX) && high == load<u64>(cpu, RDX);
   write64(cpu, linear, equal ? load<u64>(cpu, RBX) : low);
   write64(cpu, linear + 8, equal ? load<u64>(cpu, RCX) : high);
-  zeroFlag(cpu, equal);
   if (!equal) {
     store<u64>(cpu, low, RAX);
     store<u64>(cpu, high, RDX);
   }
+  setArith(cpu, (arithmeticFlags(cpu) & ~ZF) | (equal ? ZF : 0));
 }
 
-// ---- Bits.
+// ---- Bits. Kinds: 0 BT, 1 BTS, 2 BTR, 3 BTC.
 
-function bitTest(cpu: usize, rec: usize, kind: u32, immediate: bool): void {
-  const bytes = size(rec);
-  const bits = bytes * 8;
-  const index = immediate ? load<u64>(rec, REC_IMM) : getSized(cpu + load<u8>(rec, REC_REG), bytes);
-  const bit = index & <u64>(bits - 1);
-  const mask = <u64>1 << bit;
-  if (isReg(rec)) {
-    const at = cpu + load<u8>(rec, REC_RM);
-    const value = getSized(at, bytes);
-    if (kind == 1) putSized(at, bytes, value | mask);
-    else if (kind == 2) putSized(at, bytes, value & ~mask);
-    else if (kind == 3) putSized(at, bytes, value ^ mask);
-    setCarry(cpu, (value >> bit) & 1);
+function changed(value: u64, kind: u32, mask: u64): u64 {
+  if (kind == 1) return value | mask;
+  if (kind == 2) return value & ~mask;
+  return value ^ mask;
+}
+
+// With a bit number in a register, a memory operand is a bit string that reaches around its address.
+function bitByRegister(cpu: usize, rec: usize, kind: u32, size: u32): void {
+  const number = signExtend(getReg(cpu, regOf(rec), size), size);
+  const bit = <u64>number & ((<u64>size << 3) - 1);
+  if (isRegister(rec)) {
+    bitOfRegister(cpu, rec, kind, bit, size);
     return;
   }
-  let linear: u64;
-  if (immediate) linear = eaSized(cpu, rec, bytes, kind == 0 ? 0 : 1);
-  else {
-    // The register's index is signed and reaches beyond the operand.
-    const shift = <i64>(64 - bits);
-    const words = ((<i64>index << shift) >> shift) >> <i64>(bytes == 8 ? 6 : bytes == 4 ? 5 : 4);
-    const offset = truncateOffset(effectiveOffset(cpu, rec) + <u64>(words * bytes), <u32>load<u8>(rec, REC_ASIZE));
-    linear = segmentLinear(cpu, <u32>load<u8>(rec, REC_SEG), offset, bytes, kind == 0 ? 0 : 1);
-  }
+  const distance = (number >> <i64>(logOf(size) + 3)) * <i64>size;
+  bitOfMemory(cpu, linearPast(cpu, rec, distance, size, u32(kind != 0)), kind, bit, size);
+}
+
+function bitOfRegister(cpu: usize, rec: usize, kind: u32, bit: u64, size: u32): void {
+  const value = getReg(cpu, rmOf(rec), size);
+  if (kind != 0) putReg(cpu, rmOf(rec), size, changed(value, kind, <u64>1 << bit));
+  replaceCarry(cpu, (value >> bit) & 1);
+}
+
+function bitOfMemory(cpu: usize, linear: u64, kind: u32, bit: u64, size: u32): void {
   if (kind == 0) {
-    setCarry(cpu, (readSized(cpu, linear, bytes) >> bit) & 1);
+    replaceCarry(cpu, (readSized(cpu, linear, size) >> bit) & 1);
     return;
   }
-  const value = rmwSized(cpu, linear, bytes);
-  writeSized(cpu, linear, bytes, kind == 1 ? value | mask : kind == 2 ? value & ~mask : value ^ mask);
-  setCarry(cpu, (value >> bit) & 1);
+  const value = rmwSized(cpu, linear, size);
+  writeSized(cpu, linear, size, changed(value, kind, <u64>1 << bit));
+  replaceCarry(cpu, (value >> bit) & 1);
 }
 
-function setCarry(cpu: usize, carry: u64): void {
-  setArith(cpu, (arithmeticFlags(cpu) & ~CF) | carry);
+// ---- Near transfers, outside the hot 64-bit ones. RIP is the next instruction's.
+
+function truncateTarget(target: u64, size: u32): u64 {
+  if (size == 2) return target & 0xffff;
+  return size == 4 ? target & 0xffffffff : target;
 }
 
-// BSF and BSR leave the destination when the source is 0, on AMD and, in fact, on Intel.
-function bitScan(cpu: usize, rec: usize, reverse: bool): void {
-  const bytes = size(rec);
-  const value = readRm(cpu, rec, bytes);
-  zeroFlag(cpu, value == 0);
-  const at = cpu + load<u8>(rec, REC_REG);
-  if (value != 0) putSized(at, bytes, reverse ? 63 - clz<u64>(value) : ctz<u64>(value));
-}
-
-function bitCount(cpu: usize, rec: usize, leading: bool): void {
-  const bytes = size(rec);
-  const bits = <u64>(bytes * 8);
-  const value = readRm(cpu, rec, bytes);
-  const count = value == 0 ? bits : leading ? clz<u64>(value) - (64 - bits) : ctz<u64>(value);
-  setArith(
-    cpu,
-    (arithmeticFlags(cpu) & (OF | SF | AF | PF)) | (value == 0 ? CF : 0) | (count == 0 ? ZF : 0),
-  );
-  putSized(cpu + load<u8>(rec, REC_REG), bytes, count);
-}
-
-function swapBytes(value: u64, bytes: u32): u64 {
-  let result: u64 = 0;
-  for (let i: u32 = 0; i < bytes; i++) result |= ((value >> <u64>(8 * i)) & 0xff) << <u64>(8 * (bytes - 1 - i));
-  return result;
-}
-
-// CRC-32C, polynomial 11EDC6F41h reflected.
-function crc32(cpu: usize, rec: usize): void {
-  const bytes = load<u32>(rec, REC_IMM);
-  let data = readRm(cpu, rec, bytes);
-  const at = cpu + load<u8>(rec, REC_REG);
-  let crc = load<u32>(at);
-  for (let i: u32 = 0; i < bytes; i++) {
-    crc ^= <u32>data & 0xff;
-    data >>= 8;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >> 1) ^ (0x82f63b78 & (0 - (crc & 1)));
+// A target outside of the code segment, or that is not canonical: #GP at the transfer.
+function checkTarget(cpu: usize, target: u64): void {
+  if ((load<u32>(cpu, MODE) & MODE_SIZE) == MODE_64) {
+    if (!canonical(cpu, target)) raiseGP(cpu);
+  } else if (target > <u64>load<u32>(cpu, SEGMENTS + CS * SEG_BYTES + SEG_LIMIT)) {
+    raiseGP(cpu);
   }
-  store<u64>(at, <u64>crc);
 }
 
-// ---- Stack frames.
-
-function pushAll(cpu: usize, rec: usize): void {
-  const bytes = size(rec);
-  const mask = stackMask(cpu);
-  const start = stackPointer(cpu);
-  const sp = load<u64>(cpu, RSP);
-  // All eight are checked before one is written.
-  for (let i: u32 = 1; i <= 8; i++) {
-    probeWrite(cpu, stackLinear(cpu, (start - <u64>(i * bytes)) & mask, bytes, 1), bytes);
-  }
-  for (let i: u32 = 0; i < 8; i++) {
-    const value = i == 4 ? sp : load<u64>(cpu + GPR + (i << 3));
-    stackWrite(cpu, (start - <u64>((i + 1) * bytes)) & mask, bytes, value);
-  }
-  setStackPointer(cpu, start - 8 * bytes);
-}
-
-function popAll(cpu: usize, rec: usize): void {
-  const bytes = size(rec);
-  const mask = stackMask(cpu);
-  const start = stackPointer(cpu);
-  // Reads first: a fault leaves all registers.
-  stackRead(cpu, (start + 7 * bytes) & mask, bytes);
-  for (let i: u32 = 0; i < 8; i++) stackRead(cpu, (start + <u64>(i * bytes)) & mask, bytes);
-  for (let i: u32 = 0; i < 8; i++) {
-    const register = 7 - i;
-    if (register != 4) putSized(cpu + GPR + (register << 3), bytes, stackRead(cpu, (start + <u64>(i * bytes)) & mask, bytes));
-  }
-  setStackPointer(cpu, start + 8 * bytes);
-}
-
-function enter(cpu: usize, rec: usize): void {
-  const bytes = size(rec);
-  const frameSize = load<u64>(rec, REC_IMM) & 0xffff;
-  const level = load<u32>(rec, REC_IMM) >> 16;
-  const mask = stackMask(cpu);
-  let sp = (stackPointer(cpu) - bytes) & mask;
-  const frame = sp;
-  // Every page is checked before anything changes: the last push and the new stack top are written to.
-  const bottom = (sp - <u64>(level > 0 ? level : 0) * bytes) & mask;
-  for (let i: u32 = 0; i <= level; i++) probeWrite(cpu, stackLinear(cpu, (frame - <u64>(i * bytes)) & mask, bytes, 1), bytes);
-  probeWrite(cpu, stackLinear(cpu, (bottom - frameSize) & mask, bytes, 1), bytes);
-  let base = load<u64>(cpu, RBP);
-  for (let i: u32 = 1; i < level; i++) stackRead(cpu, (base - <u64>(i * bytes)) & mask, bytes);
-  stackWrite(cpu, sp, bytes, load<u64>(cpu, RBP));
-  if (level > 0) {
-    for (let i: u32 = 1; i < level; i++) {
-      base = (base - bytes) & mask;
-      sp = (sp - bytes) & mask;
-      stackWrite(cpu, sp, bytes, stackRead(cpu, base, bytes));
-    }
-    sp = (sp - bytes) & mask;
-    stackWrite(cpu, sp, bytes, frame);
-  }
-  putSized(cpu + RBP, bytes, frame);
-  setStackPointer(cpu, sp - frameSize);
-}
-
-function leave(cpu: usize, rec: usize): void {
-  const bytes = size(rec);
-  const at = load<u64>(cpu, RBP) & stackMask(cpu);
-  const value = stackRead(cpu, at, bytes);
-  setStackPointer(cpu, at + bytes);
-  putSized(cpu + RBP, bytes, value);
-}
-
-// POP to memory: an address that uses the stack pointer sees it after the pop.
-function popMemory(cpu: usize, rec: usize): void {
-  const bytes = size(rec);
-  const before = load<u64>(cpu, RSP);
-  const value = pop(cpu, bytes);
-  const after = load<u64>(cpu, RSP);
-  // The address is made with the new pointer, and the old one stands again while the write may fault.
-  const offset = effectiveOffset(cpu, rec);
-  store<u64>(cpu, before, RSP);
-  const linear = segmentLinear(cpu, <u32>load<u8>(rec, REC_SEG), offset, bytes, 1);
-  writeSized(cpu, linear, bytes, value);
-  store<u64>(cpu, after, RSP);
-}
-
-// ---- BCD. SDM vol. 2: DAA, DAS, AAA, AAS, AAM, AAD.
-
-function resultFlags8(value: u32): u64 {
-  return parity(value) | (value == 0 ? ZF : 0) | (value & 0x80 ? SF : 0);
-}
-
-function decimalAdjust(cpu: usize, subtract: bool): void {
-  const old = <u32>load<u8>(cpu, RAX);
-  const flags = arithmeticFlags(cpu);
-  let value = old;
-  let result: u64 = 0;
-  if ((old & 15) > 9 || (flags & AF) != 0) {
-    value = subtract ? value - 6 : value + 6;
-    result = AF | (subtract && (old < 6 || (flags & CF) != 0) ? CF : 0);
-    if (!subtract && (old > 0xf9 || (flags & CF) != 0)) result |= CF;
-  }
-  if (old > 0x99 || (flags & CF) != 0) {
-    value = subtract ? value - 0x60 : value + 0x60;
-    result |= CF;
-  }
-  value &= 0xff;
-  store<u8>(cpu, <u8>value, RAX);
-  setArith(cpu, result | resultFlags8(value));
-}
-
-function asciiAdjust(cpu: usize, subtract: bool): void {
-  const flags = arithmeticFlags(cpu);
-  let ax = <u32>load<u16>(cpu, RAX);
-  let result: u64 = 0;
-  if ((ax & 15) > 9 || (flags & AF) != 0) {
-    ax = subtract ? ax - 0x106 : ax + 0x106;
-    result = AF | CF;
-  }
-  store<u16>(cpu, <u16>(ax & 0xff0f), RAX);
-  setArith(cpu, result | resultFlags8(ax & 15));
-}
-
-// ---- Near transfers outside the hot set. RIP is the next instruction's when they start.
-
-function isLong(cpu: usize): bool {
-  return (load<u32>(cpu, MODE) & MODE_SIZE) == MODE_64;
-}
-
-/** Jumps to an offset in CS: 16 bits of it with a 16-bit operand size; limit and canonical form checked. */
-function jumpTo(cpu: usize, target: u64, bytes: u32): void {
-  const rip = bytes == 8 ? target : target & (bytes == 4 ? 0xffffffff : 0xffff);
-  checkRip(cpu, rip);
-  store<u64>(cpu, rip, RIP);
-}
-
-function checkRip(cpu: usize, rip: u64): void {
-  if (isLong(cpu)) {
-    if (!canonical(cpu, rip)) raiseGP(cpu);
-  } else if (rip > <u64>load<u32>(cpu, SEGMENTS + CS * SEG_BYTES + SEG_LIMIT)) raiseGP(cpu);
-}
-
-function truncated(target: u64, bytes: u32): u64 {
-  return bytes == 8 ? target : target & (bytes == 4 ? 0xffffffff : 0xffff);
-}
-
-function relative(cpu: usize, rec: usize): u64 {
-  return load<u64>(cpu, BLOCK_RIP) + load<u64>(rec, REC_IMM);
-}
-
-function callTo(cpu: usize, rec: usize, target: u64): void {
-  const bytes = size(rec);
-  const rip = truncated(target, bytes);
-  checkRip(cpu, rip);
-  push(cpu, bytes, load<u64>(cpu, RIP));
-  store<u64>(cpu, rip, RIP);
-}
-
-function returnNear(cpu: usize, rec: usize): void {
-  const bytes = size(rec);
-  const at = stackPointer(cpu);
-  const rip = stackRead(cpu, at, bytes);
-  checkRip(cpu, rip);
-  setStackPointer(cpu, at + bytes + load<u64>(rec, REC_IMM));
-  store<u64>(cpu, rip, RIP);
-}
-
-function loopOp(cpu: usize, rec: usize, op: u32): void {
-  const wide = <u32>load<u8>(rec, REC_ASIZE);
-  let count = getSized(cpu + RCX, wide);
-  let taken: bool;
-  if (op == I.OP_JCXZ) {
-    taken = count == 0;
-  } else {
-    count = truncated(count - 1, wide);
-    const zero = condition(cpu, 4);
-    taken = count != 0 && (op == I.OP_LOOP || zero == (op == I.OP_LOOPE));
-    if (taken) checkRip(cpu, truncated(relative(cpu, rec), size(rec)));
-    putSized(cpu + RCX, wide, count);
-  }
-  if (taken) jumpTo(cpu, relative(cpu, rec), size(rec));
-}
-
-function bound(cpu: usize, rec: usize): void {
-  const bytes = size(rec);
-  const linear = eaSized(cpu, rec, bytes * 2, 0);
-  const shift = <i64>(64 - bytes * 8);
-  const index = (<i64>getSized(cpu + load<u8>(rec, REC_REG), bytes) << shift) >> shift;
-  const lower = (<i64>readSized(cpu, linear, bytes) << shift) >> shift;
-  const upper = (<i64>readSized(cpu, linear + bytes, bytes) << shift) >> shift;
-  if (index < lower || index > upper) raise(cpu, BR);
-}
-
-// ADCX and ADOX: one carry chain each.
-function addCarryChain(cpu: usize, rec: usize, flag: u64, shift: u64): void {
-  const bytes = size(rec);
-  const at = cpu + load<u8>(rec, REC_REG);
-  const b = readRm(cpu, rec, bytes);
-  const a = getSized(at, bytes);
-  const flags = arithmeticFlags(cpu);
-  const sum = a + b + ((flags >> shift) & 1);
-  const carry = bytes == 4 ? sum >> 32 : ((a & b) | ((a | b) & ~sum)) >> 63;
-  setArith(cpu, (flags & ~flag) | (carry << shift));
-  putSized(at, bytes, sum);
-}
-
-function logicNot(cpu: usize, rec: usize): void {
-  const bytes = size(rec);
-  const linear = eaSized(cpu, rec, bytes, 1);
-  writeSized(cpu, linear, bytes, ~rmwSized(cpu, linear, bytes));
-}
-
-function negateMemory<T>(cpu: usize, rec: usize): void {
-  const linear = eaSized(cpu, rec, sizeof<T>(), 1);
-  const a = <T>rmwSized(cpu, linear, sizeof<T>());
-  writeSized(cpu, linear, sizeof<T>(), <u64>negate<T>(cpu, a));
-}
-
-/** Executes an operation of ops-integer.ts from OP_MOVZX16_8 on; string operations are strings.ts's. */
-export function execInteger(cpu: usize, rec: usize, op: u32): void {
-  const bytes = size(rec);
-  const reg = cpu + load<u8>(rec, REC_REG);
-  switch (op) {
-    case I.OP_MOVZX16_8:
-      store<u16>(reg, <u16>readRm(cpu, rec, 1));
-      return;
-    case I.OP_MOVSX16_8:
-      store<u16>(reg, <u16>(<i16>(<i8>readRm(cpu, rec, 1))));
-      return;
-    case I.OP_PUSH_R:
-      push(cpu, bytes, load<u64>(cpu + load<u8>(rec, REC_RM)));
-      return;
-    case I.OP_POP_R: {
-      const value = pop(cpu, bytes);
-      putSized(cpu + load<u8>(rec, REC_RM), bytes, value);
-      return;
-    }
-    case I.OP_PUSH_I:
-      push(cpu, bytes, load<u64>(rec, REC_IMM));
-      return;
-    case I.OP_PUSH_M:
-      push(cpu, bytes, readRm(cpu, rec, bytes));
-      return;
-    case I.OP_POP_M:
-      popMemory(cpu, rec);
-      return;
-    case I.OP_PUSHA:
-      pushAll(cpu, rec);
-      return;
-    case I.OP_POPA:
-      popAll(cpu, rec);
-      return;
-    case I.OP_ENTER:
-      enter(cpu, rec);
-      return;
-    case I.OP_LEAVE:
-      leave(cpu, rec);
-      return;
-    case I.OP_SHIFT:
-    case I.OP_SHIFT + 1:
-    case I.OP_SHIFT + 2:
-    case I.OP_SHIFT + 3:
-    case I.OP_SHIFT + 4:
-    case I.OP_SHIFT + 5:
-    case I.OP_SHIFT + 6:
-    case I.OP_SHIFT + 7:
-      shift(cpu, rec, op - I.OP_SHIFT);
-      return;
-    case I.OP_SHLD:
-      doubleShift(cpu, rec, true);
-      return;
-    case I.OP_SHRD:
-      doubleShift(cpu, rec, false);
-      return;
-    case I.OP_NOT:
-      logicNot(cpu, rec);
-      return;
-    case I.OP_NEG:
-      if (bytes == 8) negateMemory<u64>(cpu, rec);
-      else if (bytes == 4) negateMemory<u32>(cpu, rec);
-      else if (bytes == 2) negateMemory<u16>(cpu, rec);
-      else negateMemory<u8>(cpu, rec);
-      return;
-    case I.OP_MUL:
-      multiply(cpu, rec, false);
-      return;
-    case I.OP_IMUL1:
-      multiply(cpu, rec, true);
-      return;
-    case I.OP_DIV:
-      divide(cpu, rec, false);
-      return;
-    case I.OP_IDIV:
-      divide(cpu, rec, true);
-      return;
-    case I.OP_IMUL2:
-      multiply16(cpu, rec, <u64>load<u16>(reg), readRm(cpu, rec, 2));
-      return;
-    case I.OP_IMUL3:
-      multiply16(cpu, rec, readRm(cpu, rec, 2), load<u64>(rec, REC_IMM));
-      return;
-    case I.OP_CMOV16: {
-      const value = readRm(cpu, rec, 2);
-      if (condition(cpu, load<u32>(rec, REC_IMM))) store<u16>(reg, <u16>value);
-      return;
-    }
-    case I.OP_SETCC_M:
-      write8(cpu, eaSized(cpu, rec, 1, 1), u8(condition(cpu, load<u32>(rec, REC_IMM))));
-      return;
-    case I.OP_XCHG:
-      exchange(cpu, rec);
-      return;
-    case I.OP_XADD:
-      exchangeAdd(cpu, rec);
-      return;
-    case I.OP_CMPXCHG:
-      compareExchange(cpu, rec);
-      return;
-    case I.OP_CMPXCHG8B:
-      compareExchange8(cpu, rec);
-      return;
-    case I.OP_CMPXCHG16B:
-      compareExchange16(cpu, rec);
-      return;
-    case I.OP_BT:
-    case I.OP_BTS:
-    case I.OP_BTR:
-    case I.OP_BTC:
-      bitTest(cpu, rec, op - I.OP_BT, false);
-      return;
-    case I.OP_BT_I:
-    case I.OP_BT_I + 1:
-    case I.OP_BT_I + 2:
-    case I.OP_BT_I + 3:
-      bitTest(cpu, rec, op - I.OP_BT_I, true);
-      return;
-    case I.OP_BSF:
-      bitScan(cpu, rec, false);
-      return;
-    case I.OP_BSR:
-      bitScan(cpu, rec, true);
-      return;
-    case I.OP_TZCNT:
-      bitCount(cpu, rec, false);
-      return;
-    case I.OP_LZCNT:
-      bitCount(cpu, rec, true);
-      return;
-    case I.OP_POPCNT: {
-      const value = readRm(cpu, rec, bytes);
-      setArith(cpu, value == 0 ? ZF : 0);
-      putSized(reg, bytes, popcnt<u64>(value));
-      return;
-    }
-    case I.OP_BSWAP: {
-      const at = cpu + load<u8>(rec, REC_RM);
-      // Of 16 bits it is undefined; processors clear them.
-      putSized(at, bytes, bytes == 2 ? 0 : swapBytes(getSized(at, bytes), bytes));
-      return;
-    }
-    case I.OP_MOVBE_LOAD:
-      putSized(reg, bytes, swapBytes(readRm(cpu, rec, bytes), bytes));
-      return;
-    case I.OP_MOVBE_STORE:
-      writeRm(cpu, rec, bytes, swapBytes(getSized(reg, bytes), bytes));
-      return;
-    case I.OP_CRC32:
-      crc32(cpu, rec);
-      return;
-    case I.OP_CBW:
-      store<u16>(cpu, <u16>(<i16>load<i8>(cpu, RAX)), RAX);
-      return;
-    case I.OP_CWDE:
-      store<u64>(cpu, <u64>(<u32>(<i32>load<i16>(cpu, RAX))), RAX);
-      return;
-    case I.OP_CWD:
-      store<u16>(cpu, <u16>(load<i16>(cpu, RAX) >> 15), RDX);
-      return;
-    case I.OP_LAHF:
-      store<u8>(cpu, <u8>(getFlags(cpu) & 0xd5) | 2, RAX + 1);
-      return;
-    case I.OP_SAHF:
-      setArith(cpu, (arithmeticFlags(cpu) & OF) | (<u64>load<u8>(cpu, RAX + 1) & (SF | ZF | AF | PF | CF)));
-      return;
-    case I.OP_CLC:
-      setCarry(cpu, 0);
-      return;
-    case I.OP_STC:
-      setCarry(cpu, 1);
-      return;
-    case I.OP_CMC:
-      setCarry(cpu, carryFlag(cpu) ^ 1);
-      return;
-    case I.OP_CLD:
-      store<u64>(cpu, load<u64>(cpu, RFLAGS) & ~DF, RFLAGS);
-      return;
-    case I.OP_STD:
-      store<u64>(cpu, load<u64>(cpu, RFLAGS) | DF, RFLAGS);
-      return;
-    case I.OP_XLAT: {
-      const wide = <u32>load<u8>(rec, REC_ASIZE);
-      const offset = truncateOffset(load<u64>(cpu, RBX) + <u64>load<u8>(cpu, RAX), wide);
-      store<u8>(cpu, read8(cpu, segmentLinear(cpu, <u32>load<u8>(rec, REC_SEG), offset, 1, 0)), RAX);
-      return;
-    }
-    case I.OP_SALC:
-      store<u8>(cpu, <u8>(0 - carryFlag(cpu)), RAX);
-      return;
-    case I.OP_BOUND:
-      bound(cpu, rec);
-      return;
-    case I.OP_DAA:
-      decimalAdjust(cpu, false);
-      return;
-    case I.OP_DAS:
-      decimalAdjust(cpu, true);
-      return;
-    case I.OP_AAA:
-      asciiAdjust(cpu, false);
-      return;
-    case I.OP_AAS:
-      asciiAdjust(cpu, true);
-      return;
-    case I.OP_AAM: {
-      const base = load<u32>(rec, REC_IMM) & 0xff;
-      if (base == 0) raise(cpu, DE);
-      const al = <u32>load<u8>(cpu, RAX);
-      store<u16>(cpu, <u16>(((al / base) << 8) | (al % base)), RAX);
-      setArith(cpu, resultFlags8(al % base));
-      return;
-    }
-    case I.OP_AAD: {
-      const base = load<u32>(rec, REC_IMM) & 0xff;
-      const value = (<u32>load<u8>(cpu, RAX) + <u32>load<u8>(cpu, RAX + 1) * base) & 0xff;
-      store<u16>(cpu, <u16>value, RAX);
-      setArith(cpu, resultFlags8(value));
-      return;
-    }
-    case I.OP_ADCX:
-      addCarryChain(cpu, rec, CF, 0);
-      return;
-    case I.OP_ADOX:
-      addCarryChain(cpu, rec, OF, 11);
-      return;
-    case I.OP_MOV_LOAD_OFFSET: {
-      const linear = segmentLinear(cpu, <u32>load<u8>(rec, REC_SEG), load<u64>(rec, REC_IMM), bytes, 0);
-      putSized(cpu + RAX, bytes, readSized(cpu, linear, bytes));
-      return;
-    }
-    case I.OP_MOV_STORE_OFFSET: {
-      const linear = segmentLinear(cpu, <u32>load<u8>(rec, REC_SEG), load<u64>(rec, REC_IMM), bytes, 1);
-      writeSized(cpu, linear, bytes, getSized(cpu + RAX, bytes));
-      return;
-    }
-    case I.OP_CALL_NEAR:
-      callTo(cpu, rec, relative(cpu, rec));
-      return;
-    case I.OP_RET_NEAR:
-      returnNear(cpu, rec);
-      return;
-    case I.OP_JMP_NEAR_RM:
-      jumpTo(cpu, readRm(cpu, rec, bytes), bytes);
-      return;
-    case I.OP_CALL_NEAR_RM:
-      callTo(cpu, rec, readRm(cpu, rec, bytes));
-      return;
-    case I.OP_JMP_NEAR:
-      jumpTo(cpu, relative(cpu, rec), bytes);
-      return;
-    case I.OP_JCC_NEAR:
-      if (condition(cpu, <u32>load<u8>(rec, REC_REG))) jumpTo(cpu, relative(cpu, rec), bytes);
-      return;
-    case I.OP_LOOPNE:
-    case I.OP_LOOPE:
-    case I.OP_LOOP:
-    case I.OP_JCXZ:
-      loopOp(cpu, rec, op);
-      return;
-    default:
-      unimplemented(cpu);
-  }
+function jumpNear(cpu: usize, rec: usize, size: u32): void {
+  const target = truncateTarget(load<u64>(cpu, BLOCK_RIP) + load<u64>(rec, REC_IMM), size);
+  checkTarget(cpu, target);
+  store<u64>(cpu, target, RIP);
 }

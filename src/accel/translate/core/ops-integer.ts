@@ -2,81 +2,102 @@
 // the decoder can compute them; the others are integer.ts's.
 import { OPS_HOT, OPS_INTEGER } from "./ops";
 
+// The numbers below 32 stay unused: a 0 would take a test of its own in the main loop.
 // kind: ADD OR ADC SBB AND SUB XOR CMP as in opcode bits 3-5. Number: base + kind * 4 + log2 size.
-export const OP_ALU_RR: u32 = OPS_HOT + 0; // rm register, reg register
-export const OP_ALU_RM: u32 = OPS_HOT + 32; // reg register, memory
-export const OP_ALU_MR: u32 = OPS_HOT + 64; // memory, reg register
-export const OP_ALU_RI: u32 = OPS_HOT + 96; // rm register, immediate
-export const OP_ALU_MI: u32 = OPS_HOT + 128; // memory, immediate
+export const OP_ALU_RR: u32 = OPS_HOT + 32; // rm register, reg register
+export const OP_ALU_RM: u32 = OPS_HOT + 64; // reg register, memory
+export const OP_ALU_MR: u32 = OPS_HOT + 96; // memory, reg register
+export const OP_ALU_RI: u32 = OPS_HOT + 128; // rm register, immediate
+export const OP_ALU_MI: u32 = OPS_HOT + 160; // memory, immediate
 // + log2 size
-export const OP_TEST_RR: u32 = OPS_HOT + 160;
-export const OP_TEST_MR: u32 = OPS_HOT + 164;
-export const OP_TEST_RI: u32 = OPS_HOT + 168;
-export const OP_TEST_MI: u32 = OPS_HOT + 172;
-export const OP_MOV_RR: u32 = OPS_HOT + 176; // rm register, reg register
-export const OP_MOV_RM: u32 = OPS_HOT + 180; // reg register, memory
-export const OP_MOV_MR: u32 = OPS_HOT + 184; // memory, reg register
-export const OP_MOV_RI: u32 = OPS_HOT + 188; // rm register, immediate
-export const OP_MOV_MI: u32 = OPS_HOT + 192; // memory, immediate
-export const OP_INC_R: u32 = OPS_HOT + 196;
-export const OP_DEC_R: u32 = OPS_HOT + 200;
-export const OP_INC_M: u32 = OPS_HOT + 204;
-export const OP_DEC_M: u32 = OPS_HOT + 208;
+export const OP_TEST_RR: u32 = OPS_HOT + 192;
+export const OP_TEST_MR: u32 = OPS_HOT + 196;
+export const OP_TEST_RI: u32 = OPS_HOT + 200;
+export const OP_TEST_MI: u32 = OPS_HOT + 204;
+export const OP_MOV_RR: u32 = OPS_HOT + 208; // rm register, reg register
+export const OP_MOV_RM: u32 = OPS_HOT + 212; // reg register, memory
+export const OP_MOV_MR: u32 = OPS_HOT + 216; // memory, reg register
+export const OP_MOV_RI: u32 = OPS_HOT + 220; // rm register, immediate
+export const OP_MOV_MI: u32 = OPS_HOT + 224; // memory, immediate
+export const OP_INC_R: u32 = OPS_HOT + 228;
+export const OP_DEC_R: u32 = OPS_HOT + 232;
+export const OP_INC_M: u32 = OPS_HOT + 236;
+export const OP_DEC_M: u32 = OPS_HOT + 240;
 // + 0 for 16, 1 for 32, 2 for 64 bits
-export const OP_LEA: u32 = OPS_HOT + 212;
+export const OP_LEA: u32 = OPS_HOT + 244;
 // Extensions; the register form, + 1 the memory form. Zero extension to 32 and 64 bits is the same.
-export const OP_MOVZX8: u32 = OPS_HOT + 216;
-export const OP_MOVZX16: u32 = OPS_HOT + 218;
-export const OP_MOVSX8_32: u32 = OPS_HOT + 220;
-export const OP_MOVSX8_64: u32 = OPS_HOT + 222;
-export const OP_MOVSX16_32: u32 = OPS_HOT + 224;
-export const OP_MOVSX16_64: u32 = OPS_HOT + 226;
-export const OP_MOVSX32_64: u32 = OPS_HOT + 228;
+export const OP_MOVZX8: u32 = OPS_HOT + 248;
+export const OP_MOVZX16: u32 = OPS_HOT + 250;
+export const OP_MOVSX8_32: u32 = OPS_HOT + 252;
+export const OP_MOVSX8_64: u32 = OPS_HOT + 254;
+export const OP_MOVSX16_32: u32 = OPS_HOT + 256;
+export const OP_MOVSX16_64: u32 = OPS_HOT + 258;
+export const OP_MOVSX32_64: u32 = OPS_HOT + 260;
 // 64-bit mode's stack
-export const OP_PUSH64_R: u32 = OPS_HOT + 230;
-export const OP_POP64_R: u32 = OPS_HOT + 231;
-export const OP_PUSH64_I: u32 = OPS_HOT + 232;
-export const OP_PUSH64_M: u32 = OPS_HOT + 233;
-export const OP_LEAVE64: u32 = OPS_HOT + 234;
+export const OP_PUSH64_R: u32 = OPS_HOT + 262;
+export const OP_POP64_R: u32 = OPS_HOT + 263;
+export const OP_PUSH64_I: u32 = OPS_HOT + 264;
+export const OP_PUSH64_M: u32 = OPS_HOT + 265;
+export const OP_LEAVE64: u32 = OPS_HOT + 266;
 // Shifts of a register by an immediate from 1 to 31 or 63: + 0 for 32, 1 for 64 bits
-export const OP_SHL_I: u32 = OPS_HOT + 236;
-export const OP_SHR_I: u32 = OPS_HOT + 238;
-export const OP_SAR_I: u32 = OPS_HOT + 240;
-export const OP_ROL_I: u32 = OPS_HOT + 242;
-export const OP_ROR_I: u32 = OPS_HOT + 244;
-export const OP_SHL_CL: u32 = OPS_HOT + 246;
-export const OP_SHR_CL: u32 = OPS_HOT + 248;
-export const OP_SAR_CL: u32 = OPS_HOT + 250;
+export const OP_SHL_I: u32 = OPS_HOT + 268;
+export const OP_SHR_I: u32 = OPS_HOT + 270;
+export const OP_SAR_I: u32 = OPS_HOT + 272;
+export const OP_ROL_I: u32 = OPS_HOT + 274;
+export const OP_ROR_I: u32 = OPS_HOT + 276;
+export const OP_SHL_CL: u32 = OPS_HOT + 278;
+export const OP_SHR_CL: u32 = OPS_HOT + 280;
+export const OP_SAR_CL: u32 = OPS_HOT + 282;
 // IMUL reg, rm: + 0 for 32, 1 for 64 bits; + 2 for the memory form
-export const OP_IMUL: u32 = OPS_HOT + 252;
+export const OP_IMUL: u32 = OPS_HOT + 284;
 // IMUL reg, rm, imm, likewise
-export const OP_IMUL_I: u32 = OPS_HOT + 256;
+export const OP_IMUL_I: u32 = OPS_HOT + 288;
 // + 0 for 32, 1 for 64 bits; + 2 for the memory form. The condition is in REC_IMM.
-export const OP_CMOV: u32 = OPS_HOT + 260;
-export const OP_SETCC_R: u32 = OPS_HOT + 264; // the condition is in REC_IMM
-export const OP_NEG_R: u32 = OPS_HOT + 265; // + log2 size
-export const OP_NOT_R: u32 = OPS_HOT + 269; // + log2 size
-export const OP_CDQE: u32 = OPS_HOT + 273;
-export const OP_CDQ: u32 = OPS_HOT + 274;
-export const OP_CQO: u32 = OPS_HOT + 275;
-export const OP_NOP: u32 = OPS_HOT + 276;
+export const OP_CMOV: u32 = OPS_HOT + 292;
+export const OP_SETCC_R: u32 = OPS_HOT + 296; // the condition is in REC_IMM
+export const OP_NEG_R: u32 = OPS_HOT + 297; // + log2 size
+export const OP_NOT_R: u32 = OPS_HOT + 301; // + log2 size
+export const OP_CDQE: u32 = OPS_HOT + 305;
+export const OP_CDQ: u32 = OPS_HOT + 306;
+export const OP_CQO: u32 = OPS_HOT + 307;
+export const OP_NOP: u32 = OPS_HOT + 308;
 // Transfers, at a block's end. REC_IMM: the target's offset from the block's RIP. REC_AUX: the target's block
-// or 0; REC_DISP: the block behind a branch that is not taken, or 0. F_LINK in REC_SCALE: same page, may be linked.
-export const OP_JMP: u32 = OPS_HOT + 277;
-export const OP_CALL64: u32 = OPS_HOT + 278;
-export const OP_RET64: u32 = OPS_HOT + 279; // REC_IMM: bytes of parameters to drop
-export const OP_JMP64_R: u32 = OPS_HOT + 280;
-export const OP_JMP64_M: u32 = OPS_HOT + 281;
-export const OP_CALL64_R: u32 = OPS_HOT + 282;
-export const OP_CALL64_M: u32 = OPS_HOT + 283;
-export const OP_JCC: u32 = OPS_HOT + 284; // + condition
+// or 0; REC_DISP: the block behind a jump that is not taken, or 0. REC_SCALE: LINK_* of blocks.ts.
+export const OP_JMP: u32 = OPS_HOT + 309;
+export const OP_CALL64: u32 = OPS_HOT + 310;
+export const OP_RET64: u32 = OPS_HOT + 311; // REC_IMM: bytes of parameters to drop
+export const OP_JMP64_R: u32 = OPS_HOT + 312;
+export const OP_JMP64_M: u32 = OPS_HOT + 313;
+export const OP_CALL64_R: u32 = OPS_HOT + 314;
+export const OP_CALL64_M: u32 = OPS_HOT + 315;
+export const OP_JCC: u32 = OPS_HOT + 316; // + condition
 /** The block goes on at this record's instruction pointer: not decoded further. */
-export const OP_END: u32 = OPS_HOT + 300;
+export const OP_END: u32 = OPS_HOT + 332;
 /** The code here has changed, or its arena was given back: look the block up again. */
-export const OP_RELOOKUP: u32 = OPS_HOT + 301;
-export const OP_UD: u32 = OPS_HOT + 302;
-// A compare and the conditional jump after it, which keeps its own record. + kind of jump, see interpreter.ts
-export const OP_FUSED: u32 = OPS_HOT + 304;
+export const OP_RELOOKUP: u32 = OPS_HOT + 333;
+export const OP_UD: u32 = OPS_HOT + 334;
+// A compare or test with the conditional jump behind it, which keeps its own record: its condition as an index.
+// A compare's conditions: B AE E NE BE A L GE LE G; a test's: E NE S NS LE G. The record keeps the operation
+// that it had alone in REC_AUX.
+export const OP_FUSED: u32 = OPS_HOT + 336;
+export const OP_CMP8_RR_JCC: u32 = OP_FUSED + 0;
+export const OP_CMP32_RR_JCC: u32 = OP_FUSED + 10;
+export const OP_CMP64_RR_JCC: u32 = OP_FUSED + 20;
+export const OP_CMP8_RI_JCC: u32 = OP_FUSED + 30;
+export const OP_CMP32_RI_JCC: u32 = OP_FUSED + 40;
+export const OP_CMP64_RI_JCC: u32 = OP_FUSED + 50;
+export const OP_CMP32_RM_JCC: u32 = OP_FUSED + 60;
+export const OP_CMP64_RM_JCC: u32 = OP_FUSED + 70;
+export const OP_CMP8_MI_JCC: u32 = OP_FUSED + 80;
+export const OP_CMP32_MI_JCC: u32 = OP_FUSED + 90;
+export const OP_CMP64_MI_JCC: u32 = OP_FUSED + 100;
+export const OP_TEST8_RR_JCC: u32 = OP_FUSED + 110;
+export const OP_TEST32_RR_JCC: u32 = OP_FUSED + 116;
+export const OP_TEST64_RR_JCC: u32 = OP_FUSED + 122;
+export const OP_TEST8_RI_JCC: u32 = OP_FUSED + 128;
+export const OP_TEST32_RI_JCC: u32 = OP_FUSED + 134;
+export const OP_TEST8_MI_JCC: u32 = OP_FUSED + 140;
+export const OP_FUSED_END: u32 = OP_FUSED + 146;
 
 // ---- integer.ts. Operand size in REC_OSIZE, form by F_MODREG.
 export const OP_MOVZX16_8: u32 = OPS_INTEGER + 0; // to a 16-bit register

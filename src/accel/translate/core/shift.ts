@@ -1,226 +1,223 @@
-// Shifts, rotates and two-operand multiplications, with their flags. T is u8, u16, u32 or u64. Counts are
-// masked already. Where the manuals leave OF undefined (counts above 1) it follows the rule for 1.
-import { GPR } from "../layout";
+// Shifts, rotates and multiplications. Flags that the architecture leaves undefined: OF of shifts and
+// rotates by more than one follows the rule for one; AF is cleared; SF, ZF and PF of a product are its low half's.
+import { CC_OP, CC_RESULT, CC_SRC1, CC_SRC2 } from "../layout";
 import { put } from "./alu";
-import { AF, CF, OF, PF, SF, ZF, arithmeticFlags, carryFlag, parity, setArith } from "./flags";
+import { CC_EXPLICIT, carryFlag, replaceCarryAndOverflow, setLazy, sizeLog } from "./flags";
+import { RCX, logOf, maskOf, signBit, signExtend } from "./operands";
 import { REC_RM } from "./record";
 
+export const ROL: u32 = 0;
+export const ROR: u32 = 1;
+export const RCL: u32 = 2;
+export const RCR: u32 = 3;
+export const SHL: u32 = 4;
+export const SHR: u32 = 5;
+export const SAR: u32 = 7;
+
+// ---- Of 32 and 64 bits, by 1 to 31 or 63.
+
 // @ts-ignore: decorator
 @inline
-function top<T>(): u64 {
-  return sizeof<T>() * 8 - 1;
+function top<T>(value: T): u64 {
+  return <u64>(value >> (<T>(sizeof<T>() * 8 - 1)));
 }
-
-// ZF, SF and PF of a result.
 // @ts-ignore: decorator
 @inline
-function resultFlags<T>(r: T): u64 {
-  let flags = parity(<u64>r);
-  if (r == 0) flags |= ZF;
-  if ((<u64>r >> top<T>()) & 1) flags |= SF;
-  return flags;
+function explicit<T>(cpu: usize, result: T, carry: u64, overflow: u64): T {
+  setLazy(cpu, (CC_EXPLICIT << 2) | sizeLog<T>(), <u64>result, carry, overflow);
+  return result;
 }
 
-/** SHL by 1 or more. */
 // @ts-ignore: decorator
 @inline
 export function shiftLeft<T>(cpu: usize, a: T, count: u32): T {
-  const wide = <u64>a;
-  const r = <T>(count > 63 ? 0 : wide << <u64>count);
-  const bits = sizeof<T>() * 8;
-  const carry = count <= <u32>bits ? (wide >> (<u64>bits - <u64>count)) & 1 : 0;
-  const overflow = ((<u64>r >> top<T>()) & 1) ^ carry;
-  setArith(cpu, resultFlags<T>(r) | carry | (overflow << 11));
-  return r;
+  const r = <T>(a << <T>count);
+  const carry = <u64>(a >> <T>(sizeof<T>() * 8 - count)) & 1;
+  return explicit<T>(cpu, r, carry, carry ^ top<T>(r));
 }
 
-/** SHR by 1 or more. */
 // @ts-ignore: decorator
 @inline
 export function shiftRight<T>(cpu: usize, a: T, count: u32): T {
-  const wide = <u64>a;
-  const r = <T>(wide >> <u64>count);
-  const carry = (wide >> <u64>(count - 1)) & 1;
-  // The bit that came to be the second highest: for a count of 1, the operand's sign.
-  const overflow = ((<u64>r >> (top<T>() - 1)) ^ (<u64>r >> top<T>())) & 1;
-  setArith(cpu, resultFlags<T>(r) | carry | (overflow << 11));
-  return r;
+  const r = <T>(a >> <T>count);
+  return explicit<T>(cpu, r, <u64>(a >> <T>(count - 1)) & 1, top<T>(<T>(r << 1)));
 }
 
-/** SAR by 1 or more. */
 // @ts-ignore: decorator
 @inline
 export function shiftArithmetic<T>(cpu: usize, a: T, count: u32): T {
-  const shift = <i64>(63 - top<T>());
-  const wide = <i64>(<u64>a << <u64>shift) >> shift;
-  const r = <T>(wide >> <i64>count);
-  const carry = <u64>(wide >> <i64>(count - 1)) & 1;
-  setArith(cpu, resultFlags<T>(r) | carry);
-  return r;
+  if (sizeof<T>() == 4) {
+    return explicit<T>(cpu, <T>(<i32>a >> <i32>count), <u64>(<u32>(<i32>a >> <i32>(count - 1)) & 1), 0);
+  }
+  return explicit<T>(cpu, <T>(<i64>a >> <i64>count), <u64>(<i64>a >> <i64>(count - 1)) & 1, 0);
 }
 
-// Rotates change CF and OF only.
-// @ts-ignore: decorator
-@inline
-function rotateFlags(cpu: usize, carry: u64, overflow: u64): void {
-  setArith(cpu, (arithmeticFlags(cpu) & ~(CF | OF)) | carry | (overflow << 11));
-}
-
-/** ROL by a count that is not 0 (it may be a multiple of the size: the flags change all the same). */
 // @ts-ignore: decorator
 @inline
 export function rotateLeft<T>(cpu: usize, a: T, count: u32): T {
-  const bits = sizeof<T>() * 8;
-  const by = <u64>count & <u64>(bits - 1);
-  const wide = <u64>a;
-  const r = by == 0 ? a : <T>((wide << by) | (wide >> (<u64>bits - by)));
-  const carry = <u64>r & 1;
-  rotateFlags(cpu, carry, ((<u64>r >> top<T>()) & 1) ^ carry);
+  const r = rotl<T>(a, <T>count);
+  replaceCarryAndOverflow(cpu, <u64>r & 1, (<u64>r & 1) ^ top<T>(r));
   return r;
 }
 
-/** ROR, likewise. */
 // @ts-ignore: decorator
 @inline
 export function rotateRight<T>(cpu: usize, a: T, count: u32): T {
-  const bits = sizeof<T>() * 8;
-  const by = <u64>count & <u64>(bits - 1);
-  const wide = <u64>a;
-  const r = by == 0 ? a : <T>((wide >> by) | (wide << (<u64>bits - by)));
-  const carry = (<u64>r >> top<T>()) & 1;
-  rotateFlags(cpu, carry, ((<u64>r >> (top<T>() - 1)) & 1) ^ carry);
+  const r = rotr<T>(a, <T>count);
+  replaceCarryAndOverflow(cpu, top<T>(r), top<T>(r) ^ top<T>(<T>(r << 1)));
   return r;
 }
 
-function rotateCarryLeft<T>(cpu: usize, a: T, count: u32): T {
-  const bits: u32 = sizeof<T>() * 8;
-  const by = sizeof<T>() >= 4 ? count : count % (bits + 1);
-  let carry = carryFlag(cpu);
-  let r = <u64>a;
-  for (let i: u32 = 0; i < by; i++) {
-    const out = (r >> top<T>()) & 1;
-    r = (r << 1) | carry;
-    carry = out;
-  }
-  rotateFlags(cpu, carry, ((r >> top<T>()) & 1) ^ carry);
-  return <T>r;
-}
-
-function rotateCarryRight<T>(cpu: usize, a: T, count: u32): T {
-  const bits: u32 = sizeof<T>() * 8;
-  const by = sizeof<T>() >= 4 ? count : count % (bits + 1);
-  let carry = carryFlag(cpu);
-  let r = <u64>a;
-  for (let i: u32 = 0; i < by; i++) {
-    const out = r & 1;
-    r = ((r & (~(<u64>0) >> (63 - top<T>()))) >> 1) | (carry << top<T>());
-    carry = out;
-  }
-  rotateFlags(cpu, carry, ((r >> top<T>()) ^ (r >> (top<T>() - 1))) & 1);
-  return <T>r;
-}
-
-/** Kind as in ModRM's reg field: ROL ROR RCL RCR SHL SHR SAL SAR. A count of 0 changes nothing. */
-export function shiftKind<T>(cpu: usize, kind: u32, a: T, count: u32): T {
-  if (count == 0) return a;
-  switch (kind) {
-    case 0:
-      return rotateLeft<T>(cpu, a, count);
-    case 1:
-      return rotateRight<T>(cpu, a, count);
-    case 2:
-      return rotateCarryLeft<T>(cpu, a, count);
-    case 3:
-      return rotateCarryRight<T>(cpu, a, count);
-    case 5:
-      return shiftRight<T>(cpu, a, count);
-    case 7:
-      return shiftArithmetic<T>(cpu, a, count);
-    default:
-      return shiftLeft<T>(cpu, a, count);
-  }
-}
-
-/** A register shifted by CL, 32 or 64 bits. */
+/** SHL, SHR or SAR of a register by CL. */
 // @ts-ignore: decorator
 @inline
 export function shiftByCl<T>(cpu: usize, rec: usize, kind: u32): void {
-  const count = <u32>load<u8>(cpu, GPR + 8) & (sizeof<T>() == 8 ? 63 : 31);
+  const count = <u32>load<u8>(cpu + RCX) & (sizeof<T>() * 8 - 1);
   const at = cpu + load<u8>(rec, REC_RM);
-  const a = load<T>(at);
-  // A 32-bit destination's upper half is cleared even when the count is 0.
-  put<T>(at, shiftKind<T>(cpu, kind, a, count));
+  let value = load<T>(at);
+  if (count != 0) {
+    if (kind == SHL) value = shiftLeft<T>(cpu, value, count);
+    else if (kind == SHR) value = shiftRight<T>(cpu, value, count);
+    else value = shiftArithmetic<T>(cpu, value, count);
+  }
+  put<T>(at, value);
 }
 
-/** SHLD. Counts above a 16-bit operand's size rotate through both operands as the hardware does. */
-export function doubleLeft<T>(cpu: usize, a: T, b: T, count: u32): T {
-  if (count == 0) return a;
-  const bits: u32 = sizeof<T>() * 8;
-  let r: T;
-  let carry: u64;
-  if (sizeof<T>() == 2) {
-    // a:b:a as 48 bits.
-    const wide = (<u64>a << 32) | (<u64>b << 16) | <u64>a;
-    r = <T>((wide << <u64>count) >> 32);
-    carry = (wide >> (48 - <u64>count)) & 1;
-  } else {
-    r = <T>((<u64>a << <u64>count) | (<u64>b >> <u64>(bits - count)));
-    carry = (<u64>a >> <u64>(bits - count)) & 1;
+// ---- Of any size. `count` is masked to 5 or 6 bits already, and not 0.
+
+/** value KIND count, and the flags. */
+export function shift(cpu: usize, kind: u32, value: u64, count: u32, size: u32): u64 {
+  const bits = size << 3;
+  const mask = maskOf(size);
+  let r: u64 = 0;
+  let carry: u64 = 0;
+  switch (kind) {
+    case ROL: {
+      const c = <u64>(count & (bits - 1));
+      r = c == 0 ? value : ((value << c) | (value >> (<u64>bits - c))) & mask;
+      carry = r & 1;
+      replaceCarryAndOverflow(cpu, carry, carry ^ signBit(r, size));
+      return r;
+    }
+    case ROR: {
+      const c = <u64>(count & (bits - 1));
+      r = c == 0 ? value : ((value >> c) | (value << (<u64>bits - c))) & mask;
+      carry = signBit(r, size);
+      replaceCarryAndOverflow(cpu, carry, carry ^ signBit(r << 1, size));
+      return r;
+    }
+    case RCL: {
+      const c = <u64>(size < 4 ? count % (bits + 1) : count);
+      if (c == 0) return value;
+      r = (value << c) | (carryFlag(cpu) << (c - 1));
+      if (c > 1) r |= value >> (<u64>bits + 1 - c);
+      r &= mask;
+      carry = (value >> (<u64>bits - c)) & 1;
+      replaceCarryAndOverflow(cpu, carry, carry ^ signBit(r, size));
+      return r;
+    }
+    case RCR: {
+      const c = <u64>(size < 4 ? count % (bits + 1) : count);
+      if (c == 0) return value;
+      r = (value >> c) | (carryFlag(cpu) << (<u64>bits - c));
+      if (c > 1) r |= value << (<u64>bits + 1 - c);
+      r &= mask;
+      carry = (value >> (c - 1)) & 1;
+      replaceCarryAndOverflow(cpu, carry, signBit(r, size) ^ signBit(r << 1, size));
+      return r;
+    }
+    case SHR:
+      r = value >> count;
+      setShift(cpu, r, (value >> (count - 1)) & 1, signBit(r << 1, size), size);
+      return r;
+    case SAR: {
+      const signed = signExtend(value, size);
+      r = <u64>(signed >> count) & mask;
+      setShift(cpu, r, <u64>(signed >> (count - 1)) & 1, 0, size);
+      return r;
+    }
+    default:
+      r = (value << count) & mask;
+      carry = count > bits ? 0 : (value >> (bits - count)) & 1;
+      setShift(cpu, r, carry, carry ^ signBit(r, size), size);
+      return r;
   }
-  const overflow = ((<u64>r ^ <u64>a) >> top<T>()) & 1;
-  setArith(cpu, resultFlags<T>(r) | carry | (overflow << 11));
+}
+
+/** SHLD (`right` false) and SHRD. A 16-bit operand shifted by more than 16 gets its own bits again, from the other side. */
+export function shiftDouble(cpu: usize, right: bool, value: u64, filler: u64, count: u32, size: u32): u64 {
+  const c = <u64>count;
+  let r: u64 = 0;
+  let carry: u64 = 0;
+  if (size == 8) {
+    if (right) {
+      r = (value >> c) | (filler << (64 - c));
+      carry = (value >> (c - 1)) & 1;
+    } else {
+      r = (value << c) | (filler >> (64 - c));
+      carry = (value >> (64 - c)) & 1;
+    }
+  } else if (size == 4) {
+    if (right) {
+      r = ((filler << 32) | value) >> c;
+      carry = (value >> (c - 1)) & 1;
+    } else {
+      r = ((value << 32) | filler) >> (32 - c);
+      carry = (value >> (32 - c)) & 1;
+    }
+    r &= 0xffffffff;
+  } else {
+    const three = (value << 32) | (filler << 16) | value;
+    r = (right ? three >> c : three >> (32 - c)) & 0xffff;
+    carry = (right ? three >> (c - 1) : three >> (48 - c)) & 1;
+  }
+  setShift(cpu, r, carry, signBit(r ^ value, size), size);
   return r;
 }
 
-export function doubleRight<T>(cpu: usize, a: T, b: T, count: u32): T {
-  if (count == 0) return a;
-  const bits: u32 = sizeof<T>() * 8;
-  let r: T;
-  let carry: u64;
-  if (sizeof<T>() == 2) {
-    const wide = (<u64>a << 32) | (<u64>b << 16) | <u64>a;
-    r = <T>(wide >> <u64>count);
-    carry = (wide >> <u64>(count - 1)) & 1;
-  } else {
-    r = <T>((<u64>a >> <u64>count) | (<u64>b << <u64>(bits - count)));
-    carry = (<u64>a >> <u64>(count - 1)) & 1;
-  }
-  const overflow = ((<u64>r ^ <u64>a) >> top<T>()) & 1;
-  setArith(cpu, resultFlags<T>(r) | carry | (overflow << 11));
-  return r;
+function setShift(cpu: usize, result: u64, carry: u64, overflow: u64, size: u32): void {
+  store<u64>(cpu, result, CC_RESULT);
+  store<u64>(cpu, carry, CC_SRC1);
+  store<u64>(cpu, overflow, CC_SRC2);
+  store<u32>(cpu, (CC_EXPLICIT << 2) | logOf(size), CC_OP);
 }
 
-// ---- Multiplication.
+// ---- Products.
 
-/** CF and OF after a multiplication: the product does not fit. The others are undefined, and AMD leaves them. */
-export function setProductFlags(cpu: usize, overflow: bool): void {
-  const kept = arithmeticFlags(cpu) & (PF | AF | ZF | SF);
-  setArith(cpu, kept | (overflow ? CF | OF : 0));
+/** The upper half of the unsigned 128-bit product. */
+export function multiplyHigh(a: u64, b: u64): u64 {
+  const a0 = a & 0xffffffff;
+  const a1 = a >> 32;
+  const b0 = b & 0xffffffff;
+  const b1 = b >> 32;
+  const middle = a1 * b0 + ((a0 * b0) >> 32);
+  return a1 * b1 + (middle >> 32) + ((a0 * b1 + (middle & 0xffffffff)) >> 32);
+}
+
+/** The upper half of the signed 128-bit product. */
+export function multiplyHighSigned(a: u64, b: u64): u64 {
+  return multiplyHigh(a, b) - (<u64>(<i64>a >> 63) & b) - (<u64>(<i64>b >> 63) & a);
+}
+
+/** CF and OF say that the product did not fit. */
+export function setProduct(cpu: usize, low: u64, lost: bool, size: u32): void {
+  setShift(cpu, low, u64(lost), u64(lost), size);
 }
 
 /** IMUL of two 32-bit operands. */
 export function multiply32(cpu: usize, a: u32, b: u32): u32 {
   const product = <i64>(<i32>a) * <i64>(<i32>b);
-  setProductFlags(cpu, product != <i64>(<i32>product));
-  return <u32>product;
+  const lost = u64(product != <i64>(<i32>product));
+  return explicit<u32>(cpu, <u32>product, lost, lost);
 }
 
 /** IMUL of two 64-bit operands. */
 export function multiply64(cpu: usize, a: u64, b: u64): u64 {
   const low = a * b;
-  const high = <i64>multiplyHigh(a, b) - (<i64>a < 0 ? <i64>b : 0) - (<i64>b < 0 ? <i64>a : 0);
-  setProductFlags(cpu, high != <i64>low >> 63);
-  return low;
-}
-
-/** The upper half of an unsigned 64 x 64-bit product. */
-export function multiplyHigh(a: u64, b: u64): u64 {
-  const al = a & 0xffffffff;
-  const ah = a >> 32;
-  const bl = b & 0xffffffff;
-  const bh = b >> 32;
-  const low = al * bl;
-  const m1 = ah * bl + (low >> 32);
-  const m2 = al * bh + (m1 & 0xffffffff);
-  return ah * bh + (m1 >> 32) + (m2 >> 32);
+  let lost: u64 = 0;
+  // The product of two 32-bit numbers fits.
+  if (<i64>a != <i64>(<i32>a) || <i64>b != <i64>(<i32>b)) {
+    lost = u64(multiplyHighSigned(a, b) != <u64>(<i64>low >> 63));
+  }
+  return explicit<u64>(cpu, low, lost, lost);
 }

@@ -1,0 +1,29 @@
+// The core's entry points: what the host calls. `cpu` is the address of a vCPU's state block.
+import { flushTlb } from "./mmu";
+import { refreshAll } from "./mode";
+import { apicPollTimer } from "./lapic";
+
+export { memoryWritten } from "./blocks";
+export { hasPendingWork } from "./events";
+export { materializeFlags } from "./flags";
+export { run, settle } from "./interpreter";
+export { apicAccept, apicLint0, apicMatches, apicNmi, apicPriority, apicTimerDeadline } from "./lapic";
+export { flushTlb, translateLinear } from "./mmu";
+export { readMsr, writeMsr } from "./msr";
+export { resetVcpu } from "./reset";
+
+/** The host wrote the state block: everything that follows from the architectural state is recomputed. */
+export function stateLoaded(cpu: usize): void {
+  flushTlb(cpu);
+  refreshAll(cpu);
+}
+
+/** The memory slots changed: no address translation is worth anything any more. */
+export function slotsChanged(cpu: usize): void {
+  flushTlb(cpu);
+}
+
+/** Fires the local APIC's timer if its time has come. */
+export function pollTimers(cpu: usize): void {
+  apicPollTimer(cpu);
+}
