@@ -17,6 +17,14 @@ export interface BootOptions {
   commandLine?: string;
   /** Decompress a bzImage's payload on the host (the default) or leave it to the guest's own code. */
   hostDecompress?: boolean;
+  payloadCache?: PayloadCache;
+}
+
+/** Keeps unpacked payloads between runs: asked before a payload is unpacked, told after. */
+export interface PayloadCache {
+  /** @param packed the payload as the kernel's file has it */
+  load(packed: Uint8Array): Promise<Uint8Array | null>;
+  store(packed: Uint8Array, unpacked: Uint8Array): Promise<void>;
 }
 
 /** The machine as a loader needs to see it. */

@@ -7,7 +7,7 @@
  * by the 64-bit (or, for 32-bit kernels, the 32-bit) boot protocol.
  */
 import { BootFileError } from "./boot-file-error.js";
-import type { BootImage, BootTarget, EntryState } from "./boot-image.js";
+import type { BootImage, BootTarget, EntryState, PayloadCache } from "./boot-image.js";
 import {
   BOOT_COMMAND_LINE,
   BOOT_COMMAND_LINE_BYTES,
@@ -160,7 +160,7 @@ function readVersion(reader: FileReader): string {
 }
 
 /** Unpacks the payload: an ELF file, with relocations behind it that matter only to a kernel that moves. */
-async function unpackPayload(reader: FileReader, header: SetupHeader): Promise<ElfFile> {
+async function unpackPayload(reader: FileReader, header: SetupHeader, cache?: PayloadCache): Promise<ElfFile> {
   const { payloadOffset, payloadLength, protectedOffset } = header;
   if (payloadLength < 8) reader.fail(`has a payload of ${payloadLength} bytes`);
   const payload = reader.slice(protectedOffset + payloadOffset, payloadLength, "the payload");
@@ -170,7 +170,9 @@ async function unpackPayload(reader: FileReader, header: SetupHeader): Promise<E
   const isGzip = payload[0] === 0x1f && payload[1] === 0x8b;
   let bytes: Uint8Array;
   try {
-    bytes = await decompress(isGzip ? payload : payload.subarray(0, payloadLength - 4), size);
+    const cached = (await cache?.load(payload)) ?? null;
+    bytes = cached ?? (await decompress(isGzip ? payload : payload.subarray(0, payloadLength - 4), size));
+    if (cached === null) await cache?.store(payload, bytes);
   } catch (error) {
     if (!(error instanceof DecompressError)) throw error;
     throw new BootFileError(reader.name, `the kernel's payload ${error.message}`, { cause: error });
@@ -191,14 +193,14 @@ async function unpackPayload(reader: FileReader, header: SetupHeader): Promise<E
  */
 export async function prepareBzImage(
   kernel: BootFile,
-  options: { initrd?: BootFile; commandLine?: string; hostDecompress?: boolean } = {},
+  options: { initrd?: BootFile; commandLine?: string; hostDecompress?: boolean; payloadCache?: PayloadCache } = {},
 ): Promise<BootImage> {
   const reader = new FileReader(kernel);
   const header = parseSetupHeader(reader);
   const commandLine = encodeCommandLine(kernel.name, options.commandLine ?? "", header.commandLineMax);
   // Programs other than Linux that use its boot protocol, such as memtest86+, have no payload.
   const unpack = (options.hostDecompress ?? true) && header.payloadLength > 0;
-  const elf = unpack ? await unpackPayload(reader, header) : null;
+  const elf = unpack ? await unpackPayload(reader, header, options.payloadCache) : null;
   const { initrd } = options;
   if (initrd && initrd.bytes.length === 0) throw new BootFileError(initrd.name, "is empty");
   return {

@@ -165,14 +165,15 @@ export class Machine {
   /**
    * Switches the machine on, or continues one that was restored, and runs it to its end.
    *
+   * @param options.paused it waits for `resume` before the first instruction
    * @returns how the run ended; it is never rejected because of what the guest does
    * @throws BootFileError where RAM cannot hold what is to be booted
    * @throws MachineError MACHINE_STATUS
    */
-  start(): Promise<MachineOutcome> {
+  start(options: { paused?: boolean } = {}): Promise<MachineOutcome> {
     if (this.running !== null) throw new MachineError("MACHINE_STATUS", "the machine was started before");
     if (!this.loaded) this.powerOn();
-    this.running = this.loop.run().then((outcome) => {
+    this.running = this.loop.run(options).then((outcome) => {
       this.outcome = outcome;
       return outcome;
     });

@@ -127,9 +127,10 @@ export class RunLoop {
   }
 
   /** Runs until something ends it. Never rejects: what goes wrong is an outcome too. */
-  async run(): Promise<MachineOutcome> {
+  async run(options: { paused?: boolean } = {}): Promise<MachineOutcome> {
     const { clock, scheduler } = this.options;
     this.started = true;
+    this.pauseWanted = options.paused ?? false;
     this.lastYield = scheduler.monotonic();
     clock.resume();
     try {

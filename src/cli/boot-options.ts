@@ -1,0 +1,185 @@
+/** The options of `ringvisor boot`, checked and turned into values. Nothing is opened or started here. */
+import { type CpuModel, parseCpuModel } from "../vcpu/cpu-model.js";
+import { NotImplementedError, UsageError } from "./errors.js";
+import type { OptionTable, ParsedOptions } from "./options.js";
+
+export const BOOT_OPTIONS = {
+  kernel: {
+    kind: "value",
+    placeholder: "FILE",
+    help: "boot this kernel: bzImage, ELF with a PVH note, or multiboot (default: Debian's own, see `ringvisor guest`)",
+  },
+  initrd: { kind: "value", placeholder: "FILE", help: "initial RAM disk, or a multiboot kernel's module" },
+  append: {
+    kind: "value",
+    placeholder: "TEXT",
+    help: "the kernel's command line (default for Linux: console=ttyS0); with the default guest it is added to its own",
+  },
+  bios: { kind: "value", placeholder: "FILE", help: "run this ROM image from the reset vector instead of a kernel" },
+  memory: { kind: "value", placeholder: "SIZE", help: "RAM, with K, M or G; a bare number is MiB (default 512M)" },
+  cpus: { kind: "value", placeholder: "N", help: "virtual CPUs (default 1)" },
+  accel: {
+    kind: "value",
+    placeholder: "NAME",
+    help: "auto, kvm, translate or interpret (default auto: the fastest that is built)",
+  },
+  cpu: {
+    kind: "value",
+    placeholder: "MODEL",
+    help: "CPU model, with changes: NAME[,vendor=amd|intel][,+feature][,-feature] (default: default)",
+  },
+  disk: { kind: "list", placeholder: "FILE[,format=F][,readonly][,snapshot]", help: "not implemented yet" },
+  cdrom: { kind: "value", placeholder: "FILE", help: "not implemented yet" },
+  net: { kind: "value", placeholder: "none|user[,hostfwd=...]", help: "none (default); user is not implemented yet" },
+  share: { kind: "list", placeholder: "DIR:TAG[:ro]", help: "not implemented yet" },
+  console: {
+    kind: "value",
+    placeholder: "stdio|file:PATH|none",
+    help: "where the first serial port leads (default stdio; on a terminal Ctrl-A H shows its keys)",
+  },
+  "no-reboot": { kind: "flag", help: "a reset ends the run (exit code 0, or 126 after a kernel panic)" },
+  "debug-exit": { kind: "flag", help: "a write of v to port 0xf4 ends the run with exit code (v<<1)|1" },
+  testdev: { kind: "flag", help: "add the test device that kvm-unit-tests expect" },
+  timeout: { kind: "value", placeholder: "SECONDS", help: "end the run after this time with exit code 124" },
+  stats: {
+    kind: "optional",
+    placeholder: "FILE",
+    help: "at the end write one JSON object of counters to FILE (default: standard error)",
+  },
+  clock: {
+    kind: "value",
+    placeholder: "real|icount",
+    help: "real time (default), or one nanosecond an instruction: every run is the same",
+  },
+  gdb: { kind: "value", placeholder: "PORT", help: "wait for gdb on 127.0.0.1:PORT before the first instruction" },
+  "no-host-decompress": { kind: "flag", help: "leave a bzImage's payload to the guest's own decompressor" },
+  symbols: {
+    kind: "value",
+    placeholder: "FILE",
+    help: "System.map or ELF file with symbols, for crash reports and the monitor",
+  },
+} as const satisfies OptionTable;
+
+export type AcceleratorName = "auto" | "kvm" | "translate" | "interpret";
+
+export type ConsoleTarget = { kind: "stdio" } | { kind: "none" } | { kind: "file"; path: string };
+
+export interface BootConfig {
+  kernel: string | null;
+  initrd: string | null;
+  append: string | null;
+  bios: string | null;
+  /** Bytes. */
+  memory: number;
+  cpus: number;
+  accel: AcceleratorName;
+  cpu: CpuModel;
+  console: ConsoleTarget;
+  noReboot: boolean;
+  debugExit: boolean;
+  testDevice: boolean;
+  /** Milliseconds, or null for none. */
+  timeout: number | null;
+  /** A file's path, true for standard error. */
+  stats: string | true | null;
+  clock: "real" | "icount";
+  gdbPort: number | null;
+  hostDecompress: boolean;
+  symbols: string | null;
+}
+
+const DEFAULT_MEMORY = 512 << 20;
+const MIN_MEMORY = 2 << 20;
+const MAX_CPUS = 16;
+/** What the host's timers can count. */
+const MAX_TIMEOUT_SECONDS = 2_000_000;
+
+/** @throws UsageError, NotImplementedError, CpuModelError */
+export function parseBootOptions(options: ParsedOptions<typeof BOOT_OPTIONS>): BootConfig {
+  if (options.disk.length > 0) throw new NotImplementedError("--disk");
+  if (options.cdrom !== undefined) throw new NotImplementedError("--cdrom");
+  if (options.share.length > 0) throw new NotImplementedError("--share");
+  checkNet(options.net);
+  if (options.bios !== undefined) {
+    for (const other of ["kernel", "initrd", "append"] as const) {
+      if (options[other] !== undefined) throw new UsageError(`--bios and --${other} exclude each other`);
+    }
+  }
+  const noHostDecompress = options["no-host-decompress"];
+  if (options.bios !== undefined && noHostDecompress) {
+    throw new UsageError("--bios and --no-host-decompress exclude each other");
+  }
+  if (options.initrd !== undefined && options.kernel === undefined) {
+    throw new UsageError("--initrd needs --kernel: the default guest has its own");
+  }
+  return {
+    kernel: path("kernel", options.kernel),
+    initrd: path("initrd", options.initrd),
+    append: options.append ?? null,
+    bios: path("bios", options.bios),
+    memory: options.memory === undefined ? DEFAULT_MEMORY : parseMemory(options.memory),
+    cpus: options.cpus === undefined ? 1 : parseCount("cpus", options.cpus, 1, MAX_CPUS),
+    accel: oneOf("accel", options.accel ?? "auto", ["auto", "kvm", "translate", "interpret"]),
+    cpu: parseCpuModel(options.cpu ?? "default"),
+    console: parseConsole(options.console ?? "stdio"),
+    noReboot: options["no-reboot"],
+    debugExit: options["debug-exit"],
+    testDevice: options.testdev,
+    timeout: options.timeout === undefined ? null : parseSeconds(options.timeout),
+    stats: options.stats ?? null,
+    clock: oneOf("clock", options.clock ?? "real", ["real", "icount"]),
+    gdbPort: options.gdb === undefined ? null : parseCount("gdb", options.gdb, 0, 65535),
+    hostDecompress: !noHostDecompress,
+    symbols: path("symbols", options.symbols),
+  };
+}
+
+const UNITS: Record<string, number> = { "": 1 << 20, K: 1 << 10, M: 1 << 20, G: 1 << 30 };
+
+/** A size with K, M or G, a bare number in MiB; a multiple of 4 KiB and at least 2 MiB. */
+function parseMemory(text: string): number {
+  const match = /^([0-9]{1,15})(?:([KMG])(?:i?B)?)?$/i.exec(text);
+  if (!match) throw new UsageError(`--memory ${text} is not a size like 512M or 2G`);
+  const bytes = Number(match[1]) * UNITS[(match[2] ?? "").toUpperCase()];
+  if (bytes < MIN_MEMORY) throw new UsageError(`--memory ${text} is less than 2M`);
+  if (bytes % 4096 !== 0) throw new UsageError(`--memory ${text} is not a multiple of 4K`);
+  return bytes;
+}
+
+function parseCount(name: string, text: string, min: number, max: number): number {
+  const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max)) throw new UsageError(`--${name} ${text} is not a number from ${min} to ${max}`);
+  return value;
+}
+
+/** Milliseconds. */
+function parseSeconds(text: string): number {
+  const seconds = /^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (!(seconds > 0 && seconds <= MAX_TIMEOUT_SECONDS)) {
+    throw new UsageError(`--timeout ${text} is not a number of seconds above 0 and up to ${MAX_TIMEOUT_SECONDS}`);
+  }
+  return Math.ceil(seconds * 1000);
+}
+
+function parseConsole(text: string): ConsoleTarget {
+  if (text === "stdio" || text === "none") return { kind: text };
+  if (text.startsWith("file:") && text.length > "file:".length) return { kind: "file", path: text.slice(5) };
+  throw new UsageError(`--console ${text} is none of stdio, file:PATH, none`);
+}
+
+function checkNet(text: string | undefined): void {
+  if (text === undefined || text === "none") return;
+  if (text === "user" || text.startsWith("user,")) throw new NotImplementedError("--net user");
+  throw new UsageError(`--net ${text} is neither none nor user`);
+}
+
+function oneOf<const Choice extends string>(name: string, text: string, choices: readonly Choice[]): Choice {
+  const found = choices.find((choice) => choice === text);
+  if (found === undefined) throw new UsageError(`--${name} ${text} is none of ${choices.join(", ")}`);
+  return found;
+}
+
+function path(name: string, text: string | undefined): string | null {
+  if (text === "") throw new UsageError(`--${name} has an empty file name`);
+  return text ?? null;
+}

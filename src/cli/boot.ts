@@ -1,0 +1,130 @@
+/** `ringvisor boot`: reads what is to be booted, builds the machine, runs a session of it. */
+
+import type { BootImage } from "../boot/boot-image.js";
+import { isBzImage } from "../boot/bzimage.js";
+import type { BootFile } from "../boot/file-reader.js";
+import { prepareBoot } from "../boot/prepare.js";
+import { parseSymbols } from "../inspect/symbols.js";
+import { Machine } from "../machine/machine.js";
+import { createFileConsole, createNullConsole, type HostConsole, StdioConsole } from "../node/console.js";
+import { DEFAULT_COMMAND_LINE, getDefaultGuest } from "../node/default-guest.js";
+import { readBootFile } from "../node/files.js";
+import { createPayloadCache } from "../node/payload-cache.js";
+import { createProgress } from "../node/progress.js";
+import { nodeScheduler } from "../node/scheduler.js";
+import { BOOT_OPTIONS, type BootConfig, parseBootOptions } from "./boot-options.js";
+import { UsageError } from "./errors.js";
+import { describeOptions, parseArguments } from "./options.js";
+import { createAccelerator, createBoard } from "./parts.js";
+import { Session } from "./session.js";
+import { collectStats, writeStats } from "./stats.js";
+
+const HELP = `usage: ringvisor boot [OPTIONS]
+
+Boots a kernel or a ROM. Without --kernel and --bios: Debian's kernel with a busybox shell.
+
+${describeOptions(BOOT_OPTIONS)}
+
+Exit codes: 0 the guest powered off, or you quit; (v<<1)|1 it wrote v to the debug-exit port;
+2 wrong usage or unusable input; 124 --timeout; 125 our own failure; 126 the guest crashed (triple
+fault, or a kernel panic without a reboot); 128+n ended by signal n.
+`;
+
+/** Runs the command; its exit code. @throws what main.ts turns into a line */
+export async function run(args: string[]): Promise<number> {
+  const started = performance.now();
+  const { options, operands, help } = parseArguments(BOOT_OPTIONS, args);
+  if (help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  if (operands.length > 0) throw new UsageError(`boot takes options only, not "${operands[0]}"`);
+  const config = parseBootOptions(options);
+  const symbols = config.symbols === null ? null : parseSymbols(await readBootFile(config.symbols));
+  const accelerator = await createAccelerator(config.accel);
+  const boot = await prepareImage(config);
+
+  let session: Session | null = null;
+  const console = openConsole(config, {
+    onAction: (action) => session?.onAction(action),
+    onFailure: (error) => session?.onConsoleFailure(error),
+  });
+  try {
+    const machine = new Machine({
+      memory: config.memory,
+      cpus: config.cpus,
+      accelerator,
+      cpuModel: config.cpu,
+      clock: config.clock,
+      scheduler: nodeScheduler,
+      boot,
+      board: createBoard({ debugExit: config.debugExit, testDevice: config.testDevice }),
+      noReboot: config.noReboot,
+      console: {
+        write: (bytes) => {
+          console.write(bytes);
+          session?.observe(bytes);
+        },
+        onData: (callback) => console.onData(callback),
+      },
+    });
+    session = new Session(machine, {
+      timeout: config.timeout,
+      gdbPort: config.gdbPort,
+      longMode: config.cpu.linearBits > 32,
+      symbols,
+    });
+    const { exitCode, reason } = await session.run(console);
+    if (config.stats !== null) {
+      const { firstByte } = console;
+      const stats = { started, firstByte, exitCode, reason, accelerator: accelerator.name, machine: machine.stats() };
+      writeStats(config.stats, collectStats(stats));
+    }
+    return exitCode;
+  } finally {
+    console.close();
+  }
+}
+
+function openConsole(config: BootConfig, handlers: ConstructorParameters<typeof StdioConsole>[0]): HostConsole {
+  switch (config.console.kind) {
+    case "stdio":
+      return new StdioConsole(handlers);
+    case "file":
+      return createFileConsole(config.console.path, handlers.onFailure);
+    case "none":
+      return createNullConsole();
+  }
+}
+
+/** Reads and unpacks everything that is booted, before a machine is built. */
+async function prepareImage(config: BootConfig): Promise<BootImage> {
+  if (config.bios !== null) return prepareBoot({ bios: await readBootFile(config.bios) });
+  const progress = createProgress();
+  try {
+    const { kernel, initrd, commandLine } = await chooseKernel(config);
+    progress.update(`unpacking ${kernel.name}`);
+    return await prepareBoot({
+      kernel,
+      initrd,
+      commandLine,
+      hostDecompress: config.hostDecompress,
+      payloadCache: createPayloadCache(),
+    });
+  } finally {
+    progress.done();
+  }
+}
+
+async function chooseKernel(
+  config: BootConfig,
+): Promise<{ kernel: BootFile; initrd: BootFile | undefined; commandLine: string }> {
+  const { append } = config;
+  if (config.kernel === null) {
+    const guest = await getDefaultGuest(createProgress());
+    return { ...guest, commandLine: append === null ? guest.commandLine : `${guest.commandLine} ${append}` };
+  }
+  const kernel = await readBootFile(config.kernel);
+  const initrd = config.initrd === null ? undefined : await readBootFile(config.initrd);
+  return { kernel, initrd, commandLine: append ?? (isBzImage(kernel.bytes) ? DEFAULT_COMMAND_LINE : "") };
+}

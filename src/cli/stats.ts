@@ -1,0 +1,61 @@
+/** What `--stats` writes: one JSON object. */
+import { writeFileSync } from "node:fs";
+import type { MachineStats } from "../machine/machine.js";
+import { fileError } from "../node/files.js";
+
+export interface StatsInput {
+  /** performance.now() when the command began. */
+  started: number;
+  /** performance.now() at the guest's first console byte, or null. */
+  firstByte: number | null;
+  exitCode: number;
+  reason: string;
+  accelerator: string;
+  machine: MachineStats;
+}
+
+function sum(records: readonly Record<string, number>[]): Record<string, number> {
+  const total: Record<string, number> = {};
+  for (const record of records) {
+    for (const [name, value] of Object.entries(record)) total[name] = (total[name] ?? 0) + value;
+  }
+  return total;
+}
+
+/** Seconds, bytes and counts. */
+export function collectStats(input: StatsInput): object {
+  const { machine } = input;
+  const { user, system } = process.cpuUsage();
+  const details = sum(machine.vcpus.map((vcpu) => vcpu.details));
+  return {
+    exitCode: input.exitCode,
+    outcome: input.reason,
+    accelerator: input.accelerator,
+    wallSeconds: (performance.now() - input.started) / 1000,
+    cpuSeconds: (user + system) / 1e6,
+    machineSeconds: machine.time / 1e9,
+    idleSeconds: machine.idle / 1e9,
+    firstConsoleByteSeconds: input.firstByte === null ? null : (input.firstByte - input.started) / 1000,
+    instructions: machine.instructions,
+    exits: sum(machine.vcpus.map((vcpu) => vcpu.exits)),
+    details,
+    slices: machine.slices,
+    inputs: machine.inputs,
+    resets: machine.resets,
+    peakRssBytes: process.resourceUsage().maxRSS * 1024,
+  };
+}
+
+/** @param target a file's path, or true for standard error. @throws FileError */
+export function writeStats(target: string | true, stats: object): void {
+  const text = `${JSON.stringify(stats)}\n`;
+  if (target === true) {
+    process.stderr.write(text);
+    return;
+  }
+  try {
+    writeFileSync(target, text);
+  } catch (error) {
+    throw fileError(target, error);
+  }
+}
