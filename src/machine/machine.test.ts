@@ -92,6 +92,8 @@ test("the image is loaded at power-on and the vCPU enters it", async () => {
   assert.deepEqual(await machine.start(), { kind: "poweroff" });
   assert.equal(image.loads, 1);
   assert.equal(vcpu.state.rip, 0x100000n);
+  assert.equal(machine.memory.read16(0x413), 639, "conventional memory in KiB, as a BIOS would leave it");
+  assert.equal(machine.memory.read16(0x40e), 0x9fc0);
   assert.equal(machine.status, "ended");
   assert.equal(machine.stats().instructions, 1);
   assert.throws(() => machine.start(), MachineError);

@@ -5,6 +5,7 @@
  *     const machine = new Machine({ memory: 512 << 20, accelerator, cpuModel, scheduler, boot: image, console });
  *     const outcome = await machine.start();
  */
+import { writeBiosDataArea } from "../boot/bios-data-area.js";
 import type { BootImage } from "../boot/boot-image.js";
 import type { CharBackend, PlainData } from "../devices/device.js";
 import { StateError } from "../devices/device.js";
@@ -16,7 +17,7 @@ import type { Board, BoardBuilder } from "./board.js";
 import { Bus } from "./bus.js";
 import { type ClockMode, type ClockState, MachineClock } from "./clock.js";
 import { InterruptRouter } from "./interrupts.js";
-import { layOutMemory, type MemoryMap } from "./memory-map.js";
+import { EBDA, layOutMemory, type MemoryMap } from "./memory-map.js";
 import type { MachineOutcome } from "./outcome.js";
 import { SeededRandom } from "./random.js";
 import { RunLoop, type RunLoopStats } from "./run-loop.js";
@@ -278,7 +279,11 @@ export class Machine {
   private powerOn(): void {
     if (this.loaded) this.currentBoard = this.buildBoard();
     for (const vcpu of this.vcpus) vcpu.reset();
-    const rsdp = this.options.boot.rom === null ? this.currentBoard.writeAcpiTables() : 0;
+    let rsdp = 0;
+    if (this.options.boot.rom === null) {
+      writeBiosDataArea(this.memory, EBDA);
+      rsdp = this.currentBoard.writeAcpiTables();
+    }
     const entry = this.options.boot.load({ memory: this.memory, e820: this.map.e820, rsdp });
     if (entry !== null) this.vcpus[0].setState(entry(this.vcpus[0].getState()));
     this.loaded = true;
