@@ -1,0 +1,146 @@
+/**
+ * ACPI fixed hardware of the ICH9: PM1a event and control, PM timer, GPE0. ACPI specification chapter 4.
+ * The machine is in ACPI mode from power-on.
+ *
+ *     ports.add("acpi pm", 0x600, 0x80, new PowerManagement({ sci: router.line(9), clock, powerOff }));
+ */
+import type { BusDevice, ClockTimer, DeviceClock, InterruptLine, PlainData, Stateful } from "../device.js";
+import { checkNumber, checkNumbers, checkVersion } from "../state.js";
+
+// Offsets from PMBASE.
+const PM1_STATUS = 0x00;
+const PM1_ENABLE = 0x02;
+const PM1_CONTROL = 0x04;
+const PM_TIMER = 0x08;
+const GPE0 = 0x20;
+const GPE0_BYTES = 16;
+const SMI_ENABLE = 0x30;
+
+const TIMER_STATUS = 1 << 0;
+const GLOBAL_STATUS = 1 << 5;
+const POWER_BUTTON = 1 << 8;
+const RTC_STATUS = 1 << 10;
+const WAKE_STATUS = 1 << 15;
+const STATUS_BITS = TIMER_STATUS | GLOBAL_STATUS | POWER_BUTTON | RTC_STATUS | WAKE_STATUS;
+
+const SCI_ENABLE = 1 << 0;
+const SLEEP_ENABLE = 1 << 13;
+/** SLP_TYP of S5, as the DSDT's _S5 object says. */
+const SLEEP_TYPE_S5 = 0;
+
+const TIMER_HERTZ = 3_579_545;
+const VERSION = 1;
+
+export interface PowerManagementOptions {
+  sci: InterruptLine;
+  clock: DeviceClock;
+  /** SLP_TYP of the soft-off state. */
+  softOff?: number;
+  powerOff(): void;
+}
+
+export class PowerManagement implements BusDevice, Stateful<PlainData> {
+  private status = 0;
+  private enable = 0;
+  private control = SCI_ENABLE;
+  private smiEnable = 0;
+  private gpe: number[] = new Array(GPE0_BYTES).fill(0);
+  private readonly timer: ClockTimer;
+
+  constructor(private readonly options: PowerManagementOptions) {
+    this.timer = options.clock.timer(() => {
+      this.status |= TIMER_STATUS;
+      this.update();
+    });
+    this.timer.arm(this.nextCarry());
+  }
+
+  /** The power button is pressed. */
+  powerButton(): void {
+    this.status |= POWER_BUTTON;
+    this.update();
+  }
+
+  read(offset: number, size: number): number {
+    if (offset >= PM_TIMER && offset < PM_TIMER + 4) return this.slice(this.count(), offset - PM_TIMER, size);
+    let value = 0;
+    for (let byte = 0; byte < size; byte++) value += this.readByte(offset + byte) * 256 ** byte;
+    return value;
+  }
+
+  write(offset: number, size: number, value: number): void {
+    // Byte by byte, the control register's high byte (which sleeps) last.
+    for (let byte = 0; byte < size; byte++) this.writeByte(offset + byte, Math.floor(value / 256 ** byte) & 0xff);
+  }
+
+  save(): PlainData {
+    const { status, enable, control, smiEnable, gpe } = this;
+    return { version: VERSION, status, enable, control, smiEnable, gpe: [...gpe] };
+  }
+
+  restore(state: PlainData): void {
+    const fields = checkVersion("acpi pm", state, VERSION);
+    const next = {
+      status: checkNumber("acpi pm", fields.status, 0xffff, "status"),
+      enable: checkNumber("acpi pm", fields.enable, 0xffff, "enable"),
+      control: checkNumber("acpi pm", fields.control, 0xffff, "control"),
+      smiEnable: checkNumber("acpi pm", fields.smiEnable, 0xffffffff, "smiEnable"),
+      gpe: checkNumbers("acpi pm", fields.gpe, GPE0_BYTES, 0xff, "gpe"),
+    };
+    Object.assign(this, next);
+    this.timer.arm(this.nextCarry());
+    this.update();
+  }
+
+  private slice(value: number, offset: number, size: number): number {
+    const shifted = Math.floor(value / 256 ** offset);
+    return size === 4 ? shifted : shifted % 256 ** size;
+  }
+
+  /** The PM timer, 32 bits. */
+  private count(): number {
+    return Math.floor((this.options.clock.now() * TIMER_HERTZ) / 1e9) % 2 ** 32;
+  }
+
+  // TMR_STS is set when bit 31 changes.
+  private nextCarry(): number {
+    const ticks = Math.floor((this.options.clock.now() * TIMER_HERTZ) / 1e9);
+    const next = (Math.floor(ticks / 2 ** 31) + 1) * 2 ** 31;
+    return Math.ceil((next * 1e9) / TIMER_HERTZ);
+  }
+
+  private readByte(offset: number): number {
+    if (offset < PM1_ENABLE) return (this.status >> (8 * offset)) & 0xff;
+    if (offset < PM1_CONTROL) return (this.enable >> (8 * (offset - PM1_ENABLE))) & 0xff;
+    if (offset < PM1_CONTROL + 2) return (this.control >> (8 * (offset - PM1_CONTROL))) & 0xff;
+    if (offset >= GPE0 && offset < GPE0 + GPE0_BYTES) return this.gpe[offset - GPE0] ?? 0;
+    if (offset >= SMI_ENABLE && offset < SMI_ENABLE + 4) return (this.smiEnable >>> (8 * (offset - SMI_ENABLE))) & 0xff;
+    return 0;
+  }
+
+  private writeByte(offset: number, byte: number): void {
+    const place = (base: number, old: number) => {
+      const shift = 8 * (offset - base);
+      return (old & ~(0xff << shift)) | (byte << shift);
+    };
+    if (offset < PM1_ENABLE) {
+      // Written ones clear.
+      this.status &= ~((byte << (8 * offset)) & STATUS_BITS);
+      if (!(this.status & TIMER_STATUS)) this.timer.arm(this.nextCarry());
+    } else if (offset < PM1_CONTROL) this.enable = place(PM1_ENABLE, this.enable);
+    else if (offset < PM1_CONTROL + 2) {
+      const value = place(PM1_CONTROL, this.control);
+      this.control = (value & ~SLEEP_ENABLE) | SCI_ENABLE;
+      if (value & SLEEP_ENABLE && ((value >> 10) & 7) === (this.options.softOff ?? SLEEP_TYPE_S5)) this.options.powerOff();
+    } else if (offset >= GPE0 && offset < GPE0 + GPE0_BYTES) {
+      const index = offset - GPE0;
+      // The first half is status (written ones clear), the second enable.
+      this.gpe[index] = index < GPE0_BYTES / 2 ? (this.gpe[index] ?? 0) & ~byte : byte;
+    } else if (offset >= SMI_ENABLE && offset < SMI_ENABLE + 4) this.smiEnable = place(SMI_ENABLE, this.smiEnable) >>> 0;
+    this.update();
+  }
+
+  private update(): void {
+    this.options.sci.set((this.status & this.enable & STATUS_BITS) !== 0);
+  }
+}

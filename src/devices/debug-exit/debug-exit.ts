@@ -1,0 +1,44 @@
+/** Ports for test programs: 0xf4 ends the run with a code, 0x402 is the firmware's debug console, 0x80 takes POST codes. */
+import type { BusDevice, CharBackend } from "../device.js";
+
+/** Writing v ends the machine with exit code (v << 1) | 1. */
+export class DebugExit implements BusDevice {
+  constructor(private readonly exit: (value: number) => void) {}
+
+  read(): number {
+    return 0;
+  }
+
+  write(_offset: number, _size: number, value: number): void {
+    this.exit(value);
+  }
+}
+
+/** SeaBIOS and OVMF write their messages here when a read answers 0xe9. */
+export class DebugConsole implements BusDevice {
+  private readonly byte = new Uint8Array(1);
+
+  constructor(private readonly backend: Pick<CharBackend, "write">) {}
+
+  read(): number {
+    return 0xe9;
+  }
+
+  write(_offset: number, _size: number, value: number): void {
+    this.byte[0] = value;
+    this.backend.write(this.byte);
+  }
+}
+
+/** Port 0x80: the last POST code can be read back. */
+export class PostCode implements BusDevice {
+  private code = 0;
+
+  read(): number {
+    return this.code;
+  }
+
+  write(_offset: number, _size: number, value: number): void {
+    this.code = value & 0xff;
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The q35 host bridge (82G33 MCH): function 00:00.0, and both ways to configuration space: ports
+ * 0xcf8/0xcfc (PCI Local Bus Specification 3.2.2.3.2) and the memory window ECAM (PCI Express base
+ * specification 7.2.2).
+ */
+import type { BusDevice, PlainData, Stateful } from "../device.js";
+import { checkNumber, checkVersion } from "../state.js";
+import { PciFunction } from "./config-space.js";
+
+const PCIEXBAR = 0x60;
+const PAM0 = 0x90;
+const PAM_REGISTERS = 7;
+const SMRAM = 0x9d;
+const ADDRESS_ENABLE = 0x8000_0000;
+const ONES = [0, 0xff, 0xffff, 0xffffff, 0xffffffff];
+
+/** 8086:29c0. ECAM is enabled at the base that the board gives it. */
+export class HostBridge extends PciFunction {
+  constructor(ecamBase: number) {
+    super({ vendor: 0x8086, device: 0x29c0, classCode: 0x060000, subsystemVendor: 0x1af4, subsystem: 0x1100 });
+    this.set(PCIEXBAR, 4, ecamBase + 1);
+    // Where the window lies is the board's wiring: firmware may write what is there already.
+    this.allow(PCIEXBAR, 1, 0x07);
+    for (let index = 0; index < PAM_REGISTERS; index++) this.allow(PAM0 + index, 1, 0x33);
+    this.allow(SMRAM, 1, 0x78);
+  }
+}
+
+/** A bus of functions by device and function number, with the two windows that reach them. */
+export class PciBus implements Stateful<PlainData> {
+  private readonly functions = new Map<number, PciFunction>();
+  private address = 0;
+
+  /** Ports 0xcf8-0xcff. */
+  readonly ports: BusDevice = {
+    read: (offset, size) => {
+      if (offset < 4) return size === 4 && offset === 0 ? this.address : (ONES[size] ?? 0);
+      return this.readConfig(this.selected(), offset - 4, size);
+    },
+    write: (offset, size, value) => {
+      if (offset < 4) {
+        // Only whole writes reach the address register.
+        if (size === 4 && offset === 0) this.address = (value & 0x80fffffc) >>> 0;
+      } else this.writeConfig(this.selected(), offset - 4, size, value);
+    },
+  };
+
+  /** The ECAM window: bus, device, function and register are address bits 27-20, 19-15, 14-12 and 11-0. */
+  readonly ecam: BusDevice = {
+    read: (offset, size) => {
+      const register = offset & 0xfff;
+      if (register >= 256) return this.find(offset >>> 12) && offset < 0x100000 ? 0 : (ONES[size] ?? 0);
+      return this.find(offset >>> 12)?.read(register, size) ?? ONES[size] ?? 0;
+    },
+    write: (offset, size, value) => {
+      if ((offset & 0xfff) < 256) this.find(offset >>> 12)?.write(offset & 0xff, size, value);
+    },
+  };
+
+  add(device: number, fn: number, target: PciFunction): void {
+    this.functions.set((device << 3) | fn, target);
+  }
+
+  save(): PlainData {
+    return { version: 1, address: this.address };
+  }
+
+  restore(state: PlainData): void {
+    const fields = checkVersion("pci bus", state, 1);
+    this.address = checkNumber("pci bus", fields.address, 0xffffffff, "address");
+  }
+
+  // Bus, device and function as one number; -1 where the enable bit is clear.
+  private selected(): number {
+    return this.address & ADDRESS_ENABLE ? (this.address >>> 8) & 0xffff : -1;
+  }
+
+  private find(busDeviceFunction: number): PciFunction | undefined {
+    return busDeviceFunction >= 0 && busDeviceFunction < 256 ? this.functions.get(busDeviceFunction) : undefined;
+  }
+
+  private readConfig(target: number, byte: number, size: number): number {
+    return this.find(target)?.read((this.address & 0xfc) + byte, size) ?? ONES[size] ?? 0;
+  }
+
+  private writeConfig(target: number, byte: number, size: number, value: number): void {
+    this.find(target)?.write((this.address & 0xfc) + byte, size, value);
+  }
+}
