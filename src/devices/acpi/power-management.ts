@@ -8,7 +8,6 @@ import type { BusDevice, ClockTimer, DeviceClock, InterruptLine, PlainData, Stat
 import { checkNumber, checkNumbers, checkVersion } from "../state.js";
 
 // Offsets from PMBASE.
-const PM1_STATUS = 0x00;
 const PM1_ENABLE = 0x02;
 const PM1_CONTROL = 0x04;
 const PM_TIMER = 0x08;
@@ -131,12 +130,14 @@ export class PowerManagement implements BusDevice, Stateful<PlainData> {
     else if (offset < PM1_CONTROL + 2) {
       const value = place(PM1_CONTROL, this.control);
       this.control = (value & ~SLEEP_ENABLE) | SCI_ENABLE;
-      if (value & SLEEP_ENABLE && ((value >> 10) & 7) === (this.options.softOff ?? SLEEP_TYPE_S5)) this.options.powerOff();
+      if (value & SLEEP_ENABLE && ((value >> 10) & 7) === (this.options.softOff ?? SLEEP_TYPE_S5))
+        this.options.powerOff();
     } else if (offset >= GPE0 && offset < GPE0 + GPE0_BYTES) {
       const index = offset - GPE0;
       // The first half is status (written ones clear), the second enable.
       this.gpe[index] = index < GPE0_BYTES / 2 ? (this.gpe[index] ?? 0) & ~byte : byte;
-    } else if (offset >= SMI_ENABLE && offset < SMI_ENABLE + 4) this.smiEnable = place(SMI_ENABLE, this.smiEnable) >>> 0;
+    } else if (offset >= SMI_ENABLE && offset < SMI_ENABLE + 4)
+      this.smiEnable = place(SMI_ENABLE, this.smiEnable) >>> 0;
     this.update();
   }
 

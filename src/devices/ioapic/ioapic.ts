@@ -75,7 +75,14 @@ export class Ioapic implements BusDevice, Stateful<PlainData> {
   }
 
   save(): PlainData {
-    return { version: VERSION, select: this.select, id: this.id, low: [...this.low], high: [...this.high], pins: this.pins };
+    return {
+      version: VERSION,
+      select: this.select,
+      id: this.id,
+      low: [...this.low],
+      high: [...this.high],
+      pins: this.pins,
+    };
   }
 
   restore(state: PlainData): void {

@@ -219,7 +219,15 @@ class Controller implements BusDevice {
     const limits = { irr: 255, isr: 255, imr: 255, lines: 255, level: 255, base: 0xf8, init: 4, lowest: 7 };
     for (const [name, max] of Object.entries(limits)) next[name] = checkNumber("pic", fields[name], max, name);
     const switches = [
-      "allLevel", "needIcw4", "single", "autoEoi", "rotateAutoEoi", "specialNested", "specialMask", "readIsr", "polling",
+      "allLevel",
+      "needIcw4",
+      "single",
+      "autoEoi",
+      "rotateAutoEoi",
+      "specialNested",
+      "specialMask",
+      "readIsr",
+      "polling",
     ];
     for (const name of switches) next[name] = checkBoolean("pic", fields[name], name);
     return () => Object.assign(this, next);

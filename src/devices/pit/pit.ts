@@ -137,7 +137,11 @@ class Channel {
 
   latchStatus(): void {
     this.status ??=
-      (this.output() ? 0x80 : 0) | (this.nullCount ? 0x40 : 0) | (this.access << 4) | (this.mode << 1) | (this.bcd ? 1 : 0);
+      (this.output() ? 0x80 : 0) |
+      (this.nullCount ? 0x40 : 0) |
+      (this.access << 4) |
+      (this.mode << 1) |
+      (this.bcd ? 1 : 0);
   }
 
   read(): number {

@@ -102,7 +102,9 @@ export class Rtc implements BusDevice, Stateful<PlainData> {
     const fields = checkVersion("rtc", state, VERSION);
     const milliseconds = (name: string) => {
       const value = fields[name];
-      return value === null ? null : checkNumber("rtc", Math.abs(Number(value)), 8.64e15, name) * Math.sign(Number(value));
+      return value === null
+        ? null
+        : checkNumber("rtc", Math.abs(Number(value)), 8.64e15, name) * Math.sign(Number(value));
     };
     const next = {
       index: checkNumber("rtc", fields.index, 0x7f, "index"),

@@ -125,8 +125,7 @@ export class Serial implements BusDevice, Stateful<PlainData> {
       case MCR:
         return this.mcr;
       case LSR: {
-        const value =
-          LSR_THRE | LSR_TEMT | this.lineErrors | (this.received.length > 0 ? LSR_DATA_READY : 0);
+        const value = LSR_THRE | LSR_TEMT | this.lineErrors | (this.received.length > 0 ? LSR_DATA_READY : 0);
         this.lineErrors = 0;
         this.update();
         return value;

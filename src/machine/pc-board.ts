@@ -1,0 +1,139 @@
+/** The board of a PC: a q35 with ICH9's chips, at the ports and addresses where a PC has them. */
+import { PowerManagement } from "../devices/acpi/power-management.js";
+import { DebugExit, PostCode } from "../devices/debug-exit/debug-exit.js";
+import type { PlainData, Stateful } from "../devices/device.js";
+import { Hpet } from "../devices/hpet/hpet.js";
+import { Ioapic } from "../devices/ioapic/ioapic.js";
+import { HostBridge, PciBus } from "../devices/pci/host-bridge.js";
+import { LpcBridge } from "../devices/pci/lpc.js";
+import { Pic } from "../devices/pic/pic.js";
+import { Pit } from "../devices/pit/pit.js";
+import { Port92, ResetControl } from "../devices/reset/reset.js";
+import { Rtc } from "../devices/rtc/rtc.js";
+import { Serial } from "../devices/serial/serial.js";
+import { buildAcpiTables, relocateAcpiTables, SCI_IRQ } from "./acpi-tables.js";
+import type { Board, BoardBuilder, BoardContext } from "./board.js";
+import { ECAM, ECAM_BYTES, FOUR_GIB, HPET_BASE, IOAPIC_BASE, SYSTEM_ROM } from "./memory-map.js";
+
+const PM_BASE = 0x600;
+const PM_BYTES = 0x80;
+const LPC_DEVICE = 0x1f;
+/** SLP_TYP of S5. */
+const SOFT_OFF_TYPE = 0;
+/** Behind the RSDP, in the part of the first MiB that is reserved. */
+const ACPI_TABLES = SYSTEM_ROM + 0x40;
+const SERIAL_IRQ = 4;
+
+export interface PcBoardOptions {
+  /** Port 0xf4 ends the machine with the value that is written. */
+  debugExit?: boolean;
+}
+
+export function pcBoard(options: PcBoardOptions = {}): BoardBuilder {
+  return (context) => new PcBoard(context, options);
+}
+
+class PcBoard implements Board {
+  readonly states: ReadonlyMap<string, Stateful<PlainData>>;
+  private readonly pic: Pic;
+  private readonly ioapic: Ioapic;
+  private readonly pm: PowerManagement;
+
+  constructor(
+    private readonly context: BoardContext,
+    options: PcBoardOptions,
+  ) {
+    const { ports, mmio, clock, router, power } = context;
+    this.pic = new Pic({ intr: { set: (level) => router.setIntr(level) } });
+    this.ioapic = new Ioapic({ deliver: (message) => context.deliver(message) });
+    router.connect(this.pic, this.ioapic);
+    ports.add("pic", 0x20, 2, this.pic.master);
+    ports.add("pic", 0xa0, 2, this.pic.slave);
+    ports.add("elcr", 0x4d0, 2, this.pic.elcr);
+    mmio.add("ioapic", IOAPIC_BASE, 0x1000, this.ioapic);
+
+    const pit = new Pit({ interrupt: router.line(0), clock });
+    ports.add("pit", 0x40, 4, pit);
+    ports.add("port 61", 0x61, 1, pit.port61);
+    const rtc = new Rtc({
+      interrupt: router.line(8),
+      clock,
+      lowMemory: ramBelow(context),
+      highMemory: ramAbove(context),
+    });
+    ports.add("rtc", 0x70, 4, rtc);
+    const serial = new Serial({ interrupt: router.line(SERIAL_IRQ), clock, backend: context.console });
+    ports.add("serial", 0x3f8, 8, serial);
+
+    const hpet = new Hpet({ lines: (gsi) => router.line(gsi), clock, msi: context.msi });
+    mmio.add("hpet", HPET_BASE, 0x400, hpet);
+    this.pm = new PowerManagement({ sci: router.line(SCI_IRQ), clock, powerOff: () => power.powerOff() });
+    ports.add("acpi pm", PM_BASE, PM_BYTES, this.pm);
+    const pci = new PciBus();
+    const hostBridge = new HostBridge(ECAM);
+    const lpc = new LpcBridge(PM_BASE);
+    pci.add(0, 0, hostBridge);
+    pci.add(LPC_DEVICE, 0, lpc);
+    ports.add("pci", 0xcf8, 8, pci.ports);
+    mmio.add("ecam", ECAM, ECAM_BYTES, pci.ecam);
+    const reset = new ResetControl(() => power.reset());
+    ports.add("reset", 0xcf9, 1, reset);
+    const port92 = new Port92(() => power.reset());
+    ports.add("port 92", 0x92, 1, port92);
+    ports.add("post code", 0x80, 1, new PostCode());
+    if (options.debugExit) ports.add("debug exit", 0xf4, 4, new DebugExit((value) => power.debugExit(value)));
+
+    this.states = new Map<string, Stateful<PlainData>>([
+      ["serial", serial],
+      ["rtc", rtc],
+      ["pm", this.pm],
+      ["pci", pci],
+      ["hostBridge", hostBridge],
+      ["lpc", lpc],
+      ["reset", reset],
+      ["port92", port92],
+      ["pit", pit],
+      ["hpet", hpet],
+      ["ioapic", this.ioapic],
+      ["pic", this.pic],
+    ]);
+  }
+
+  acknowledgePic(): number {
+    return this.pic.acknowledge();
+  }
+
+  endOfInterrupt(vector: number): void {
+    this.ioapic.endOfInterrupt(vector);
+  }
+
+  powerButton(): void {
+    this.pm.powerButton();
+  }
+
+  writeAcpiTables(): number {
+    const { memory, map, cpus } = this.context;
+    const acpi = buildAcpiTables({
+      cpus,
+      pmBase: PM_BASE,
+      softOffType: SOFT_OFF_TYPE,
+      vga: false,
+      pciMmio64: map.pciMmio64,
+      pirqOf: (slot, pin) => (slot + pin) & 3,
+    });
+    const { rsdp, tables } = relocateAcpiTables(acpi, ACPI_TABLES);
+    memory.write(ACPI_TABLES, tables);
+    memory.write(SYSTEM_ROM, rsdp);
+    return SYSTEM_ROM;
+  }
+}
+
+function ramBelow({ map }: BoardContext): number {
+  return map.slots
+    .filter((slot) => !slot.readonly && slot.gpa < FOUR_GIB)
+    .reduce((end, slot) => Math.max(end, slot.gpa + slot.size), 0);
+}
+
+function ramAbove({ map }: BoardContext): number {
+  return map.slots.filter((slot) => !slot.readonly && slot.gpa >= FOUR_GIB).reduce((sum, slot) => sum + slot.size, 0);
+}
