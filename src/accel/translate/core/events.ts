@@ -12,11 +12,11 @@ import {
 import { count } from "./blocks";
 import { DB, DE, DF, GP, NP, PF, SSF, TS, raiseError, unimplemented } from "./exceptions";
 import { IF, NT, RF, TF, VM, getFlags, setFlags } from "./flags";
-import { hostAcknowledgePic } from "./host";
+import { hostAcknowledgePic, unwind } from "./host";
 import { apicAcknowledge, apicPendingVector, apicTakesExtInt, apicWantsAttention } from "./lapic";
-import { sysRead16, sysRead32, sysRead64, sysWrite16, sysWrite32, sysWrite64 } from "./memory";
+import { sysRead16, sysRead32, sysRead64, sysWrite16, sysWrite32, sysWrite64, write64 } from "./memory";
 import { is64, isLongMode, isProtected, refreshMode } from "./mode";
-import { canonical, probeWriteSystem } from "./mmu";
+import { canonical, probeWrite, probeWriteSystem } from "./mmu";
 import { initVcpu, startVcpu } from "./reset";
 import {
   ATTR_CODE, ATTR_CONFORMING, ATTR_DB, ATTR_DOWN, ATTR_L, ATTR_P, ATTR_S, ATTR_WRITABLE, SYS_INT, SYS_INT16,
@@ -153,8 +153,8 @@ export function beforeInstruction(cpu: usize): bool {
         store<u32>(cpu, 0, EXC_HAS_ERROR);
         store<u32>(cpu, 0, EXC_ERROR);
         store<u64>(cpu, <u64>1 << i, EXC_PAYLOAD);
-        deliverPending(cpu);
-        return false;
+        // The block at hand is not the handler's: the host's loop comes back and delivers.
+        unwind();
       }
     }
   }
@@ -178,6 +178,7 @@ export function stepTrap(cpu: usize): bool {
       store<u32>(cpu, DEBUG_TRAP, EXC_ERROR);
       store<u64>(cpu, pending, EXC_PAYLOAD);
       deliverPending(cpu);
+      if (load<u32>(cpu, EXIT_REASON) != 0) return true;
     }
   }
   if (load<u32>(cpu, WATCH_HIT) != 0) {
@@ -344,19 +345,28 @@ function deliverLong(cpu: usize, vector: u32, kind: u32, hasError: bool, error: 
   if (!canonical(cpu, rsp - 1) || !canonical(cpu, rsp - bytes)) raiseError(cpu, SSF, external);
   if (!canonical(cpu, offset)) raiseError(cpu, GP, external);
   // A ring-3 handler's stack is user memory; everything else is written as supervisor.
-  probeWriteSystem(cpu, rsp - bytes, bytes);
-  sysWrite64(cpu, rsp - 8, segSelector(cpu, SS));
-  sysWrite64(cpu, rsp - 16, load<u64>(cpu, RSP));
-  sysWrite64(cpu, rsp - 24, flags);
-  sysWrite64(cpu, rsp - 32, segSelector(cpu, CS));
-  sysWrite64(cpu, rsp - 40, load<u64>(cpu, RIP));
-  if (hasError) sysWrite64(cpu, rsp - 48, error);
+  const user = cpl == 3;
+  if (user) probeWrite(cpu, rsp - bytes, bytes);
+  else probeWriteSystem(cpu, rsp - bytes, bytes);
+  pushLong(cpu, user, rsp - 8, segSelector(cpu, SS));
+  pushLong(cpu, user, rsp - 16, load<u64>(cpu, RSP));
+  pushLong(cpu, user, rsp - 24, flags);
+  pushLong(cpu, user, rsp - 32, segSelector(cpu, CS));
+  pushLong(cpu, user, rsp - 40, load<u64>(cpu, RIP));
+  if (hasError) pushLong(cpu, user, rsp - 48, error);
   store<u64>(cpu, rsp - bytes, RSP);
   if (inner) nullStack(cpu, cpl, cpl);
   setCodeSegment(cpu, selector, code, cpl);
   store<u64>(cpu, offset, RIP);
   setFlags(cpu, flags & ~(TF | NT | RF | VM | (type == SYS_INT ? IF : 0)));
   refreshMode(cpu);
+}
+
+// @ts-ignore: decorator
+@inline
+function pushLong(cpu: usize, user: bool, linear: u64, value: u64): void {
+  if (user) write64(cpu, linear, value);
+  else sysWrite64(cpu, linear, value);
 }
 
 function tssStack64(cpu: usize, offset: u32, external: u32): u64 {
@@ -482,7 +492,13 @@ export function innerPush(cpu: usize, base: u64, pointer: u64, mask: u64, size: 
   return at;
 }
 
-/** INT n, INT3, INTO and INT1: RIP is already the next instruction's. A fault restarts at the instruction itself. */
+/** INT1: a #DB without conditions in DR6, and without the gate's privilege check. */
+export function privilegedInterrupt(cpu: usize): void {
+  store<u32>(cpu, 0, STEP_TRAP);
+  deliver(cpu, DB, EVENT_EXCEPTION, false, 0);
+}
+
+/** INT n, INT3 and INTO: RIP is already the next instruction's. A fault restarts at the instruction itself. */
 export function softwareInterrupt(cpu: usize, vector: u32): void {
   // INT clears TF: no single-step trap after it.
   store<u32>(cpu, 0, STEP_TRAP);

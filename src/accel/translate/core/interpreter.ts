@@ -136,7 +136,10 @@ const SETTLED: u32 = 3; // RIP and the budget are right already
 /** Runs until EXIT_REASON is set. May unwind, and is called again then. */
 export function run(cpu: usize): void {
   store<u32>(cpu, 0, STEPPING);
-  if (load<u32>(cpu, EXC_PENDING) != 0) deliverPending(cpu);
+  if (load<u32>(cpu, EXC_PENDING) != 0) {
+    deliverPending(cpu);
+    if (load<u32>(cpu, EXIT_REASON) != 0) return;
+  }
   // The place in a jump's record that may remember the block found next, or 0.
   let link: usize = 0;
   while (true) {

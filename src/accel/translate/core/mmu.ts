@@ -5,11 +5,12 @@
 // STAC and a CR3 write that keeps its PCID's entries change a pointer and flush nothing.
 import {
   COUNT_CR3_WRITES, COUNT_MMIO, COUNT_TLB_FLUSHES, COUNT_TLB_MISSES, CPL, CR0, CR3, CR4, CUR_REC, DEBUG_PENDING,
-  DEBUG_WATCHPOINTS, DEBUG_WP, DIRTY_BITMAP, DR, EMPTY_PAGE, EXIT_ADDRESS, INTERRUPT_CHECK, LINEAR_BITS,
+  DEBUG_WATCHPOINTS, DEBUG_WP, DIRTY_BITMAP, DR, EMPTY_PAGE, EXIT_ADDRESS, FEATURES, INTERRUPT_CHECK, LINEAR_BITS,
   MACHINE_BLOCK, MAX_VCPUS, MMU_CLASS_TLB, MMU_CLOCK, MMU_CONTEXTS, MSR_APIC_BASE, MSR_EFER, PDPTR, PHYSICAL_BITS,
   RFLAGS, SLOT_BYTES, SLOT_COUNT, SLOTS, SS, SYS_TLB, TLB, TLB_BASE, TLB_CONTEXTS, TLB_ENTRIES, TLB_ENTRY_BYTES,
   TLB_STRIDE, VCPU_BASE, VCPU_ID, VCPU_STRIDE, WATCH_HIT,
 } from "../layout";
+import { FEATURE_PAGE1GB } from "../feature-bits";
 import { codeWritten, count, pageHasCode } from "./blocks";
 import { GP, SSF, raiseError, raisePageFault } from "./exceptions";
 import { AC } from "./flags";
@@ -50,12 +51,15 @@ export const CLASS_USER: u32 = 2;
 // Flags of a TLB entry, in TLB_SPARE.
 const ENTRY_GLOBAL: u32 = 1;
 const ENTRY_LARGE: u32 = 2; // part of a page larger than 4 KiB
+const ENTRY_CODE: u32 = 4; // writable, but without a write tag, because the page holds code
 
-// A context: key u32 (address space << 2 | class), last use u32, filled u32 (whether it holds entries), pad u32,
-// large u64: bit (linear >> 21) & 63 for each large page that has an entry, all ones for 1 GiB pages.
+// A context: key u32 (address space << 2 | class), last use u32, filled u32 (whether it holds entries), huge u32:
+// bit (linear >> 30) & 31 for each 1 GiB page that has an entry, large u64: bit (linear >> 21) & 63 likewise for
+// 2 and 4 MiB pages.
 const CONTEXT_KEY: usize = 0;
 const CONTEXT_USE: usize = 4;
 const CONTEXT_FILLED: usize = 8;
+const CONTEXT_HUGE: usize = 12;
 const CONTEXT_LARGE: usize = 16;
 const CONTEXT_BYTES: usize = 32;
 const NO_KEY: u32 = 0xffffffff;
@@ -122,28 +126,30 @@ export function canonical(cpu: usize, linear: u64): bool {
 }
 
 // In 64-bit mode segments do not check; what is not canonical is #SS for stack accesses, else #GP.
-function checkCanonical(cpu: usize, linear: u64): void {
+function checkCanonical(cpu: usize, linear: u64, access: u32): void {
   if (!is64(cpu) || canonical(cpu, linear)) return;
   const rec: usize = load<u32>(cpu, CUR_REC);
-  raiseError(cpu, rec != 0 && isStackAccess(rec) ? SSF : GP, 0);
+  raiseError(cpu, rec != 0 && isStackAccess(rec, access) ? SSF : GP, 0);
 }
 
-function isStackAccess(rec: usize): bool {
+function isStackAccess(rec: usize, access: u32): bool {
   const op = <u32>load<u16>(rec, REC_OP);
   switch (op) {
     case OP_PUSH64_R:
     case OP_POP64_R:
     case OP_PUSH64_I:
-    case OP_PUSH64_M:
     case OP_LEAVE64:
     case OP_CALL64:
     case OP_CALL64_R:
-    case OP_CALL64_M:
     case OP_RET64:
       return true;
-    default:
-      return (load<u8>(rec, REC_FLAGS) & F_MODREG) == 0 && load<u8>(rec, REC_SEG) == SS;
+    case OP_PUSH64_M:
+    case OP_CALL64_M:
+      // Their operand is read, the stack is written.
+      if (access == ACCESS_WRITE) return true;
+      break;
   }
+  return (load<u8>(rec, REC_FLAGS) & F_MODREG) == 0 && load<u8>(rec, REC_SEG) == SS;
 }
 
 // ---- The page walk. Its answers are in these.
@@ -196,7 +202,7 @@ function walk(cpu: usize, linear: u64): bool {
   }
   const cr4 = load<u64>(cpu, CR4);
   if ((cr4 & CR4_PAE) == 0) return walk32(cpu, linear, cr4);
-  const reserved = reservedMask(cpu);
+  let reserved = reservedMask(cpu);
   const cr3 = load<u64>(cpu, CR3);
   walkUser = true;
   walkWritable = true;
@@ -209,7 +215,7 @@ function walk(cpu: usize, linear: u64): bool {
     entries0 = lastEntry;
     const pdpte = readEntry((pml4e & 0x000ffffffffff000) + ((linear >> 30) & 511) * 8, true);
     if ((pdpte & PTE_PS) != 0 && (pdpte & PTE_P) != 0) {
-      if (!through(pdpte, reserved | 0x3fffe000)) return false;
+      if (!through(pdpte, reserved | (has(cpu, FEATURE_PAGE1GB) ? 0x3fffe000 : PTE_PS))) return false;
       walkLarge = 2;
       return leaf(cr4, pdpte, (pdpte & 0x000fffffc0000000) | (linear & 0x3fffffff));
     }
@@ -220,6 +226,7 @@ function walk(cpu: usize, linear: u64): bool {
     const pdpte = load<u64>(cpu + PDPTR + (<usize>(linear >> 30) & 3) * 8);
     if ((pdpte & PTE_P) == 0) return false;
     table = pdpte & 0x000ffffffffff000;
+    reserved |= 0x7ff0000000000000;
   }
   const pde = readEntry(table + ((linear >> 21) & 511) * 8, true);
   if ((pde & PTE_PS) != 0 && (pde & PTE_P) != 0) {
@@ -296,6 +303,10 @@ function permitted(cpu: usize, access: u32, cls: u32): bool {
   return access == ACCESS_READ || walkWritable || (load<u64>(cpu, CR0) & CR0_WP) == 0;
 }
 
+function has(cpu: usize, feature: u32): bool {
+  return ((load<u32>(cpu + ((feature >> 5) << 2), FEATURES) >> (feature & 31)) & 1) != 0;
+}
+
 function paged(cpu: usize): bool {
   return (load<u64>(cpu, CR0) & CR0_PG) != 0;
 }
@@ -314,14 +325,14 @@ function fault(cpu: usize, linear: u64, access: u32, cls: u32, present: u32): vo
 function classOf(cpu: usize, system: u32): u32 {
   if (system != 0) return CLASS_SUPERVISOR;
   if (load<u32>(cpu, CPL) == 3) return CLASS_USER;
-  const open = (load<u64>(cpu, RFLAGS) & AC) != 0 || (load<u64>(cpu, CR4) & CR4_SMAP) == 0;
+  const open = (load<u64>(cpu, RFLAGS) & AC) != 0 && (load<u64>(cpu, CR4) & CR4_SMAP) != 0;
   return open ? CLASS_SUPERVISOR_AC : CLASS_SUPERVISOR;
 }
 
 /** Translates an access, or raises. Fills the TLB. Answers the wasm offset or NO_MEMORY; walkGpa is the address. */
 function translate(cpu: usize, linear: u64, access: u32, system: u32): u32 {
   count(cpu, COUNT_TLB_MISSES);
-  checkCanonical(cpu, linear);
+  checkCanonical(cpu, linear, access);
   const cls = classOf(cpu, system);
   if (!walk(cpu, linear)) fault(cpu, linear, access, cls, 0);
   if (paged(cpu)) {
@@ -349,16 +360,19 @@ function fill(cpu: usize, linear: u64, hostPage: u32, cls: u32, readOnly: bool, 
   const context = contextOf(cpu, tlb);
   store<u32>(context, 1, CONTEXT_FILLED);
   if (walkLarge == 1) store<u64>(context, load<u64>(context, CONTEXT_LARGE) | (<u64>1 << ((linear >> 21) & 63)), CONTEXT_LARGE);
-  else if (walkLarge == 2) store<u64>(context, ~(<u64>0), CONTEXT_LARGE);
+  else if (walkLarge == 2) store<u32>(context, load<u32>(context, CONTEXT_HUGE) | (1 << (<u32>(linear >> 30) & 31)), CONTEXT_HUGE);
   const readable = !watched && permitted(cpu, ACCESS_READ, cls);
-  const writable =
-    !watched && !readOnly && walkDirty && permitted(cpu, ACCESS_WRITE, cls) && !pageHasCode(hostPage);
+  const mayWrite = !watched && !readOnly && walkDirty && permitted(cpu, ACCESS_WRITE, cls);
+  const writable = mayWrite && !pageHasCode(hostPage);
   const executable = permitted(cpu, ACCESS_FETCH, cls);
   store<u64>(entry, readable ? page : ~(<u64>0), TLB_READ);
   store<u64>(entry, writable ? page : ~(<u64>0), TLB_WRITE);
   store<u64>(entry, executable ? page : ~(<u64>0), TLB_FETCH);
   store<u32>(entry, hostPage - <u32>page, TLB_ADDEND);
-  store<u32>(entry, (walkGlobal ? ENTRY_GLOBAL : 0) | (walkLarge != 0 ? ENTRY_LARGE : 0), TLB_SPARE);
+  let flags: u32 = walkGlobal ? ENTRY_GLOBAL : 0;
+  if (walkLarge != 0) flags |= ENTRY_LARGE;
+  if (mayWrite && !writable) flags |= ENTRY_CODE;
+  store<u32>(entry, flags, TLB_SPARE);
   if (writable) markDirty(hostPage);
 }
 
@@ -370,11 +384,7 @@ function markDirty(offset: u32): void {
 // ---- Accesses that missed.
 
 export function slowRead(cpu: usize, linear: u64, size: u32, system: u32): u64 {
-  if ((linear & 0xfff) + size > 0x1000) {
-    let value: u64 = 0;
-    for (let i: u32 = 0; i < size; i++) value |= slowRead(cpu, wrap(cpu, linear + i), 1, system) << <u64>(i << 3);
-    return value;
-  }
+  if ((linear & 0xfff) + size > 0x1000) return crossingRead(cpu, linear, size, system);
   const host = translate(cpu, linear, ACCESS_READ, system);
   const gpa = walkGpa;
   watch(cpu, linear, size, false);
@@ -391,18 +401,61 @@ function loadSized(host: u32, size: u32): u64 {
 
 // Outside 64-bit mode linear addresses wrap at 4 GiB.
 function wrap(cpu: usize, linear: u64): u64 {
-  return is64(cpu) || (load<u64>(cpu, MSR_EFER) & EFER_LMA) != 0 ? linear : linear & 0xffffffff;
+  return (load<u64>(cpu, MSR_EFER) & EFER_LMA) != 0 ? linear : linear & 0xffffffff;
+}
+
+// Where a byte can be read; from the TLB where it knows.
+function readHost(cpu: usize, linear: u64, system: u32): u32 {
+  const entry = tlbEntry(load<u32>(cpu + (system != 0 ? SYS_TLB : TLB)), linear);
+  if (load<u64>(entry, TLB_READ) == (linear & ~0xfff)) return <u32>linear + load<u32>(entry, TLB_ADDEND);
+  return translate(cpu, linear, ACCESS_READ, system);
+}
+
+// Where a byte can be written; from the TLB where it knows.
+function writeHost(cpu: usize, linear: u64, system: u32): u32 {
+  const entry = tlbEntry(load<u32>(cpu + (system != 0 ? SYS_TLB : TLB)), linear);
+  if (load<u64>(entry, TLB_WRITE) == (linear & ~0xfff)) return <u32>linear + load<u32>(entry, TLB_ADDEND);
+  const host = codeHost(entry, linear);
+  return host != NO_MEMORY ? host : translate(cpu, linear, ACCESS_WRITE, system);
+}
+
+// A writable page that has no write tag because it holds code, or held it when the entry was made.
+function codeHost(entry: usize, linear: u64): u32 {
+  const page = linear & ~0xfff;
+  if (load<u64>(entry, TLB_READ) != page || (load<u32>(entry, TLB_SPARE) & ENTRY_CODE) == 0) return NO_MEMORY;
+  const host = <u32>linear + load<u32>(entry, TLB_ADDEND);
+  if (!pageHasCode(host)) {
+    store<u64>(entry, page, TLB_WRITE);
+    store<u32>(entry, load<u32>(entry, TLB_SPARE) & ~ENTRY_CODE, TLB_SPARE);
+    markDirty(host);
+  }
+  return host;
+}
+
+function crossingRead(cpu: usize, linear: u64, size: u32, system: u32): u64 {
+  const first: u32 = 0x1000 - (<u32>linear & 0xfff);
+  const second = wrap(cpu, linear + first);
+  const host1 = readHost(cpu, linear, system);
+  const gpa1 = walkGpa;
+  const host2 = readHost(cpu, second, system);
+  const gpa2 = walkGpa;
+  watch(cpu, linear, size, false);
+  let value: u64 = 0;
+  for (let i: u32 = 0; i < size; i++) {
+    let byte: u64;
+    if (i < first) byte = host1 != NO_MEMORY ? <u64>load<u8>(host1 + i) : mmioRead(cpu, gpa1 + i, 1);
+    else byte = host2 != NO_MEMORY ? <u64>load<u8>(host2 + i - first) : mmioRead(cpu, gpa2 + i - first, 1);
+    value |= byte << <u64>(i << 3);
+  }
+  return value;
 }
 
 export function slowWrite(cpu: usize, linear: u64, size: u32, value: u64, system: u32): void {
   if ((linear & 0xfff) + size > 0x1000) {
-    const second = wrap(cpu, (linear | 0xfff) + 1);
-    translate(cpu, linear, ACCESS_WRITE, system);
-    translate(cpu, second, ACCESS_WRITE, system);
-    for (let i: u32 = 0; i < size; i++) slowWrite(cpu, wrap(cpu, linear + i), 1, value >> <u64>(i << 3), system);
+    crossingWrite(cpu, linear, size, value, system);
     return;
   }
-  const host = translate(cpu, linear, ACCESS_WRITE, system);
+  const host = writeHost(cpu, linear, system);
   const gpa = walkGpa;
   watch(cpu, linear, size, true);
   if (host == NO_MEMORY) {
@@ -416,6 +469,25 @@ export function slowWrite(cpu: usize, linear: u64, size: u32, value: u64, system
   else store<u8>(host, <u8>value);
 }
 
+function crossingWrite(cpu: usize, linear: u64, size: u32, value: u64, system: u32): void {
+  const first: u32 = 0x1000 - (<u32>linear & 0xfff);
+  const second = wrap(cpu, linear + first);
+  const host1 = writeHost(cpu, linear, system);
+  const gpa1 = walkGpa;
+  const host2 = writeHost(cpu, second, system);
+  const gpa2 = walkGpa;
+  watch(cpu, linear, size, true);
+  if (host1 != NO_MEMORY) written(host1, first);
+  if (host2 != NO_MEMORY) written(host2, size - first);
+  for (let i: u32 = 0; i < size; i++) {
+    const byte = (value >> <u64>(i << 3)) & 0xff;
+    const host = i < first ? host1 : host2;
+    const at = i < first ? i : i - first;
+    if (host != NO_MEMORY) store<u8>(host + at, <u8>byte);
+    else mmioWrite(cpu, (i < first ? gpa1 : gpa2) + at, 1, byte);
+  }
+}
+
 function written(host: u32, size: u32): void {
   markDirty(host);
   if (pageHasCode(host)) codeWritten(host, size);
@@ -423,11 +495,11 @@ function written(host: u32, size: u32): void {
 
 export function slowReadForWrite(cpu: usize, linear: u64, size: u32): u64 {
   if ((linear & 0xfff) + size > 0x1000) {
-    translate(cpu, linear, ACCESS_WRITE, 0);
-    translate(cpu, wrap(cpu, (linear | 0xfff) + 1), ACCESS_WRITE, 0);
-    return slowRead(cpu, linear, size, 0);
+    writeHost(cpu, linear, 0);
+    writeHost(cpu, wrap(cpu, (linear | 0xfff) + 1), 0);
+    return crossingRead(cpu, linear, size, 0);
   }
-  const host = translate(cpu, linear, ACCESS_WRITE, 0);
+  const host = writeHost(cpu, linear, 0);
   const gpa = walkGpa;
   watch(cpu, linear, size, false);
   if (host != NO_MEMORY) return loadSized(host, size);
@@ -462,8 +534,7 @@ export function probeWriteSystem(cpu: usize, linear: u64, size: u32): void {
 }
 
 function probe(cpu: usize, linear: u64, system: u32): void {
-  const entry = tlbEntry(load<u32>(cpu + (system != 0 ? SYS_TLB : TLB)), linear);
-  if (load<u64>(entry, TLB_WRITE) != (linear & ~0xfff)) translate(cpu, linear, ACCESS_WRITE, system);
+  writeHost(cpu, linear, system);
 }
 
 /** Raises what a read would raise. For larger areas that are copied later. */
@@ -491,7 +562,7 @@ export function translateLinear(cpu: usize, linear: u64): f64 {
 
 /** Loads the four PDPTEs of PAE paging; false where a reserved bit is set. */
 export function loadPdptrs(cpu: usize, cr3: u64): bool {
-  const reserved = (reservedMask(cpu) & ~PTE_NX) | PTE_NX | 0x1e6;
+  const reserved = reservedMask(cpu) | 0xfff00000000001e6;
   for (let i: usize = 0; i < 4; i++) {
     const entry = readEntry((cr3 & 0xffffffe0) + i * 8, true);
     if ((entry & PTE_P) != 0 && (entry & reserved) != 0) return false;
@@ -523,6 +594,7 @@ function clearContext(cpu: usize, index: u32): void {
   if (load<u32>(context, CONTEXT_FILLED) == 0) return;
   memory.fill(tlbOf(cpu, index), 0xff, TLB_ENTRIES * TLB_ENTRY_BYTES);
   store<u32>(context, 0, CONTEXT_FILLED);
+  store<u32>(context, 0, CONTEXT_HUGE);
   store<u64>(context, 0, CONTEXT_LARGE);
 }
 
@@ -641,10 +713,9 @@ export function flushPage(cpu: usize, linear: u64, space: i32): void {
     const tlb = tlbOf(cpu, i);
     const entry = tlbEntry(tlb, linear);
     if (matches(entry, page)) clearEntry(entry);
-    const large = load<u64>(context, CONTEXT_LARGE);
-    if (large == ~(<u64>0)) {
-      clearContext(cpu, i);
-    } else if ((large >> ((linear >> 21) & 63)) & 1) {
+    if ((load<u32>(context, CONTEXT_HUGE) >> (<u32>(linear >> 30) & 31)) & 1) {
+      dropLarge(tlb, linear >> 30);
+    } else if ((load<u64>(context, CONTEXT_LARGE) >> ((linear >> 21) & 63)) & 1) {
       // 4 MiB pages of 32-bit paging are two such regions.
       const from = linear & ~0x3fffff;
       for (let at = from; at < from + 0x400000; at += 0x1000) {
@@ -652,6 +723,19 @@ export function flushPage(cpu: usize, linear: u64, space: i32): void {
         if ((load<u32>(part, TLB_SPARE) & ENTRY_LARGE) != 0 && matches(part, at)) clearEntry(part);
       }
     }
+  }
+}
+
+// The entries of the large pages in one GiB.
+function dropLarge(tlb: usize, gigabyte: u64): void {
+  const end = tlb + TLB_ENTRIES * TLB_ENTRY_BYTES;
+  for (let entry = tlb; entry < end; entry += TLB_ENTRY_BYTES) {
+    if ((load<u32>(entry, TLB_SPARE) & ENTRY_LARGE) == 0) continue;
+    const inside =
+      load<u64>(entry, TLB_READ) >> 30 == gigabyte ||
+      load<u64>(entry, TLB_WRITE) >> 30 == gigabyte ||
+      load<u64>(entry, TLB_FETCH) >> 30 == gigabyte;
+    if (inside) clearEntry(entry);
   }
 }
 
@@ -674,6 +758,8 @@ export function flushSpaces(cpu: usize, type: u32, space: u32): void {
 
 /** A page begins to hold code: every vCPU's writes to it take the slow path. */
 export function tlbDropWrite(hostPage: u32): void {
+  // A page with a write tag is marked dirty.
+  if ((load<u8>(DIRTY_BITMAP + (hostPage >> 15)) >> <u8>((hostPage >> 12) & 7) & 1) == 0) return;
   for (let vcpu: u32 = 0; vcpu < <u32>MAX_VCPUS; vcpu++) {
     const cpu: usize = VCPU_BASE + vcpu * VCPU_STRIDE;
     if (load<u32>(cpu, TLB) == 0) continue;
@@ -683,7 +769,9 @@ export function tlbDropWrite(hostPage: u32): void {
       const end = tlb + TLB_ENTRIES * TLB_ENTRY_BYTES;
       for (let entry = tlb; entry < end; entry += TLB_ENTRY_BYTES) {
         const tag = load<u64>(entry, TLB_WRITE);
-        if (tag != ~(<u64>0) && <u32>tag + load<u32>(entry, TLB_ADDEND) == hostPage) store<u64>(entry, ~(<u64>0), TLB_WRITE);
+        if (tag == ~(<u64>0) || <u32>tag + load<u32>(entry, TLB_ADDEND) != hostPage) continue;
+        store<u64>(entry, ~(<u64>0), TLB_WRITE);
+        store<u32>(entry, load<u32>(entry, TLB_SPARE) | ENTRY_CODE, TLB_SPARE);
       }
     }
   }

@@ -20,7 +20,7 @@ import { tscNow, tscSet } from "./tsc";
 
 // AMD's registers without a meaning here: stored in MSR_SPARE, 8 bytes each, in this order.
 const SPARE_SYSCFG: usize = 0;
-const SPARE_HWCR: usize = 1;
+export const SPARE_HWCR: usize = 1;
 const SPARE_DE_CFG: usize = 2;
 const SPARE_LS_CFG: usize = 3;
 
@@ -150,6 +150,8 @@ export function readMsrValue(cpu: usize, index: u32): bool {
     case 0xc0011021: // IC_CFG
     case 0xc001102a:
     case 0xc001102c:
+    case 0xc001001a: // tops of memory: the MTRRs say it all
+    case 0xc001001d:
     case 0xc0010112: // SMM base and masks: no SMM
     case 0xc0010113:
       return isAmd(cpu);

@@ -1,15 +1,16 @@
 // Power-on, RESET and INIT. Intel SDM vol. 3A table 9-1.
 import {
-  CC_OP, CPL, CR0, CR2, CR3, CR4, CS, CUR_REC, DEBUG_PENDING, DELIVERING, DR, EXC_PENDING, EXIT_REASON, EXTINT, FCW,
+  CC_OP, CPL, CR0, CR2, CR3, CR4, CR8, CS, CUR_REC, DEBUG_PENDING, DELIVERING, DR, EXC_PENDING, EXIT_REASON, EXTINT, FCW,
   FSW, FTW, GDTR_BASE, GDTR_LIMIT, GPR, IDTR_BASE, IDTR_LIMIT, LDTR, MSR_APIC_BASE, MSR_DEBUGCTL, MSR_EFER,
   MSR_MTRR_DEF_TYPE, MSR_PAT, MSR_TSC_AUX, MXCSR, NMI_MASKED, NMI_PENDING, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE,
   SEG_LIMIT, SEG_SELECTOR, SHADOW, SIPI_VECTOR, ST, TR, TSC_OFFSET, VCPU_ID, XCR0, XMM, MSR_MISC_ENABLE, MTRR_FIXED,
-  STEP_TRAP, EMPTY_PAGE, ARENA_NEXT, MACHINE_BLOCK,
+  STEP_TRAP, EMPTY_PAGE, ARENA_NEXT, MACHINE_BLOCK, MCE_BANKS, MCG_CTL, MSR_SPARE, MSR_STAR, MSR_TSC_ADJUST, MSR_XSS,
 } from "../layout";
 import { emptyCodeCache } from "./blocks";
 import { apicReset } from "./lapic";
 import { refreshAll } from "./mode";
 import { resetMmu } from "./mmu";
+import { SPARE_HWCR } from "./msr";
 import { seg } from "./segments";
 import { signatureOf } from "./cpuid";
 
@@ -72,7 +73,15 @@ export function resetVcpu(cpu: usize): void {
   store<u64>(cpu, 0x0007040600070406, MSR_PAT);
   store<u64>(cpu, 0, MSR_MTRR_DEF_TYPE);
   memory.fill(cpu + MTRR_FIXED, 0, 88 + 128);
+  memory.fill(cpu + MSR_STAR, 0, MSR_PAT - MSR_STAR);
   store<u64>(cpu, 0, MSR_TSC_AUX);
+  store<u64>(cpu, 0, MSR_XSS);
+  store<u64>(cpu, 0, MSR_TSC_ADJUST);
+  memory.fill(cpu + MSR_SPARE, 0, MTRR_FIXED - MSR_SPARE);
+  // AMD HWCR: the TSC counts at the P0 frequency.
+  store<u64>(cpu + MSR_SPARE, 1 << 24, SPARE_HWCR * 8);
+  memory.fill(cpu + MCE_BANKS, 0, MCG_CTL + 8 - MCE_BANKS);
+  store<u64>(cpu, 0, CR8);
   store<u64>(cpu, 1, MSR_MISC_ENABLE);
   store<u64>(cpu, 0, MSR_DEBUGCTL);
   store<u64>(cpu, 0, TSC_OFFSET);

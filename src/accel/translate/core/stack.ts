@@ -1,6 +1,8 @@
 // The stack of every mode: size of the pointer by MODE, segment SS outside 64-bit mode.
 import { GPR, MODE, SS } from "../layout";
+import { SSF, raiseError } from "./exceptions";
 import { read16, read32, read64, write16, write32, write64 } from "./memory";
+import { canonical } from "./mmu";
 import { MODE_64, MODE_SIZE, MODE_STACK32 } from "./mode-bits";
 import { segmentLinear } from "./segments";
 
@@ -33,7 +35,10 @@ export function setStackPointer(cpu: usize, value: u64): void {
 
 /** The linear address of `size` bytes at a stack offset. */
 export function stackLinear(cpu: usize, offset: u64, size: u32, write: u32): u64 {
-  if (isLong(cpu)) return offset;
+  if (isLong(cpu)) {
+    if (!canonical(cpu, offset) || !canonical(cpu, offset + size - 1)) raiseError(cpu, SSF, 0);
+    return offset;
+  }
   return segmentLinear(cpu, SS, offset & stackMask(cpu), size, write);
 }
 

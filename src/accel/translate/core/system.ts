@@ -1,7 +1,7 @@
 // System instructions. RIP is the next instruction's when a handler starts; a fault restarts at the
 // instruction itself. Operand size in REC_OSIZE.
 import {
-  BLOCK_RIP, COUNT_PORT, CPL, CR0, CR2, CR3, CR4, CS, DR, EXIT_INTERCEPT, FEATURES, FS, GDTR_BASE, GDTR_LIMIT, GPR,
+  BLOCK_RIP, COUNT_PORT, CPL, CR0, CR2, CR3, CR4, CS, DR, EXC_PAYLOAD, EXIT_INTERCEPT, FEATURES, FS, GDTR_BASE, GDTR_LIMIT, GPR,
   GS, IDTR_BASE, IDTR_LIMIT, INTERCEPTS, INTERRUPT_CHECK, LDTR, MSR_EFER, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
   PHYSICAL_BITS, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SS, TR, XCR0, ES,
 } from "../layout";
@@ -12,7 +12,7 @@ import {
 import { count } from "./blocks";
 import { cpuid, cpuidA, cpuidB, cpuidC, cpuidD } from "./cpuid";
 import { eaSized, effectiveOffset } from "./ea";
-import { softwareInterrupt } from "./events";
+import { privilegedInterrupt, softwareInterrupt } from "./events";
 import { DB, GP, NP, UD, leave, raise, raiseError, raiseGP, unimplemented } from "./exceptions";
 import {
   AC, ARITHMETIC, CF, DF, ID, IF, IOPL, NT, RF, TF, VM, ZF, arithmeticFlags, condition, getFlags, setArith, setFlags,
@@ -20,13 +20,13 @@ import {
 import { hostPortRead, hostPortWrite, hostRandom } from "./host";
 import { isRegister as isReg, readRm, readSized, rmwSized, sizeOf as size, writeSized } from "./operands";
 import { apicCr8, apicSetCr8 } from "./lapic";
-import { read16, read32, read64, read8, sysRead16, sysRead64, sysWrite8, write16, write32, write64 } from "./memory";
+import { read16, read32, read64, sysRead16, sysRead64, sysWrite8, write16, write32, write64 } from "./memory";
 import {
   CR0_CD, CR0_ET, CR0_NW, CR0_PE, CR0_PG, CR0_TS, CR0_WP, CR4_DE, CR4_FSGSBASE, CR4_MCE, CR4_OSFXSR, CR4_OSXMMEXCPT,
   CR4_OSXSAVE, CR4_PAE, CR4_PCE, CR4_PCIDE, CR4_PGE, CR4_PSE, CR4_PVI, CR4_SMAP, CR4_SMEP, CR4_TSD, CR4_UMIP, CR4_VME,
   EFER_LMA, EFER_LME, is64, isLongMode, isProtected, refreshFpu, refreshMode,
 } from "./mode";
-import { canonical, cr3Loaded, flushPage, flushSpaces, flushTlb, loadPdptrs, probeWrite, selectTlb } from "./mmu";
+import { canonical, cr3Loaded, flushPage, flushSpaces, flushTlb, loadPdptrs, probeRead, probeWrite, selectTlb } from "./mmu";
 import { msrValue, readMsrValue, writeMsrValue } from "./msr";
 import * as S from "./ops-system";
 import {
@@ -246,7 +246,7 @@ function moveDebug(cpu: usize, rec: usize, write: bool): void {
   const dr7 = cpu + DR + 56;
   if ((load<u64>(dr7) & (1 << 13)) != 0) {
     // General detect: #DB before the access, with DR6.BD.
-    store<u64>(cpu + DR + 48, load<u64>(cpu + DR + 48) | (1 << 13));
+    store<u64>(cpu, 1 << 13, EXC_PAYLOAD);
     raise(cpu, DB);
   }
   const at = cpu + DR + (number << 3);
@@ -256,14 +256,20 @@ function moveDebug(cpu: usize, rec: usize, write: bool): void {
     return;
   }
   const value = getSized(register, size(rec));
-  if (number >= 6) {
-    if (value >> 32 != 0) raiseGP(cpu);
-    store<u64>(at, number == 6 ? (value & 0xe00f) | 0xffff0ff0 : (value & 0xffff2fff) | 0x400);
+  if (number >= 6 && value >> 32 != 0) raiseGP(cpu);
+  if (number == 6) {
+    store<u64>(at, (value & 0xe00f) | 0xffff0ff0);
+    return;
+  }
+  // Pages with an enabled breakpoint have no tags in the TLB.
+  let enabled = load<u64>(dr7);
+  if (number == 7) {
+    store<u64>(at, (value & 0xffff2fff) | 0x400);
+    enabled |= value;
+  } else store<u64>(at, value);
+  if ((enabled & 0xff) != 0) {
     flushTlb(cpu);
     checkInterrupts(cpu);
-  } else {
-    store<u64>(at, value);
-    flushTlb(cpu);
   }
 }
 
@@ -708,7 +714,8 @@ export function execSystem(cpu: usize, rec: usize, op: u32): void {
       if (condition(cpu, 0)) softwareInterrupt(cpu, 4);
       return;
     case S.OP_INT1:
-      softwareInterrupt(cpu, 1);
+      intercept(cpu, ON_SOFTWARE_INTERRUPT);
+      privilegedInterrupt(cpu);
       return;
     case S.OP_IRET:
       intercept(cpu, ON_IRET);
@@ -916,7 +923,7 @@ export function execSystem(cpu: usize, rec: usize, op: u32): void {
       return;
     case S.OP_CLFLUSH:
       // The line's address is checked like a read.
-      read8(cpu, eaSized(cpu, rec, 1, 0));
+      probeRead(cpu, eaSized(cpu, rec, 1, 0), 1);
       return;
     default:
       unimplemented(cpu);

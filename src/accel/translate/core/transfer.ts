@@ -1,9 +1,9 @@
 // Far transfers: JMP, CALL and RET between segments, call gates, IRET, SYSCALL and SYSENTER and their
 // returns. Intel SDM vol. 2 (the instructions) and vol. 3A 5.8; AMD APM vol. 3.
 import {
-  COUNT_SYSCALLS, CPL, CS, GPR, INTERRUPT_CHECK, MSR_CSTAR, MSR_EFER, MSR_FMASK, MSR_LSTAR, MSR_STAR, MSR_SYSENTER_CS,
-  MSR_SYSENTER_EIP, MSR_SYSENTER_ESP, NMI_MASKED, RFLAGS, RIP, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SS, TR,
-  VENDOR,
+  COUNT_SYSCALLS, CPL, CS, DR, GPR, INTERRUPT_CHECK, MSR_CSTAR, MSR_EFER, MSR_FMASK, MSR_LSTAR, MSR_STAR, MSR_SYSENTER_CS,
+  MSR_SYSENTER_EIP, MSR_SYSENTER_ESP, NMI_MASKED, RFLAGS, RIP, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SS, STEP_TRAP,
+  TR, VENDOR,
 } from "../layout";
 import { count } from "./blocks";
 import { checkStack, innerDescriptor, innerPointer, innerPush, innerSelector, innerStack } from "./events";
@@ -25,6 +25,7 @@ import { setStackPointer, stackLinear, stackMask, stackPointer, stackRead, stack
 const RCX: usize = GPR + 8;
 const RDX: usize = GPR + 2 * 8;
 const RSP: usize = GPR + 4 * 8;
+const DR7: usize = DR + 56;
 const R11: usize = GPR + 11 * 8;
 
 /** Flags that IRET and POPF may never set from memory outside of what they check: reserved ones are dropped by setFlags. */
@@ -392,6 +393,8 @@ export function interruptReturn(cpu: usize, size: u32): void {
 }
 
 function finishIret(cpu: usize): void {
+  // RF holds instruction breakpoints back for one instruction: without any it means nothing, and stepping is slow.
+  if ((load<u64>(cpu, DR7) & 0xff) == 0) store<u64>(cpu, load<u64>(cpu, RFLAGS) & ~RF, RFLAGS);
   refreshMode(cpu);
   store<u32>(cpu, 0, NMI_MASKED);
   flagsChanged(cpu);
@@ -440,6 +443,8 @@ export function syscall(cpu: usize): void {
   }
   flatSegment(cpu, SS, selector + 8, DATA32);
   store<u32>(cpu, 0, CPL);
+  // A mask with TF suppresses the single step of SYSCALL itself.
+  if ((load<u64>(cpu, RFLAGS) & TF) == 0) store<u32>(cpu, 0, STEP_TRAP);
   refreshMode(cpu);
 }
 
