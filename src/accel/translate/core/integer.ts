@@ -601,7 +601,8 @@ function compareExchange(cpu: usize, rec: usize, size: u32): void {
   let current: u64;
   if (isRegister(rec)) {
     current = getReg(cpu, rmOf(rec), size);
-    putReg(cpu, rmOf(rec), size, current == accumulator ? value : current);
+    // A register that is not equal keeps its upper half, too.
+    if (current == accumulator) putReg(cpu, rmOf(rec), size, value);
   } else {
     const linear = eaSized(cpu, rec, size, 1);
     current = rmwSized(cpu, linear, size);

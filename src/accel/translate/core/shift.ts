@@ -144,7 +144,7 @@ export function shift(cpu: usize, kind: u32, value: u64, count: u32, size: u32):
   }
 }
 
-/** SHLD (`right` false) and SHRD. A 16-bit operand shifted by more than 16 gets its own bits again, from the other side. */
+/** SHLD (`right` false) and SHRD. A 16-bit operand shifted by more than 16 gets the filler a second time. */
 export function shiftDouble(cpu: usize, right: bool, value: u64, filler: u64, count: u32, size: u32): u64 {
   const c = <u64>count;
   let r: u64 = 0;
@@ -167,7 +167,7 @@ export function shiftDouble(cpu: usize, right: bool, value: u64, filler: u64, co
     }
     r &= 0xffffffff;
   } else {
-    const three = (value << 32) | (filler << 16) | value;
+    const three = right ? (filler << 32) | (filler << 16) | value : (value << 32) | (filler << 16) | filler;
     r = (right ? three >> c : three >> (32 - c)) & 0xffff;
     carry = (right ? three >> (c - 1) : three >> (48 - c)) & 1;
   }
