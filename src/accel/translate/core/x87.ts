@@ -3,7 +3,7 @@
 // other opcodes, FFREEP) are here too; what no processor accepts is #UD.
 import { CR0, FCS, FCW, FDP, FDS, FIP, FOP, FPU_PENDING, FSW, FTW, GPR, RFLAGS } from "../layout";
 import { eaSized } from "./ea";
-import { raise, UD, unimplemented } from "./exceptions";
+import { raise, UD } from "./exceptions";
 import { CF, getFlags, PF, setArith, ZF } from "./flags";
 import {
   DE, EXP_MASK, exceptions, FCW_INIT, IE, INTEGER_BIT, invalid, isDenormal, isInfinity, isNaN, isSignaling, isUnsupported, isZero,
@@ -144,7 +144,6 @@ export function initialize(cpu: usize): void {
 function registerFormD9(cpu: usize, rec: usize, reg: u32, i: u32): void {
   if (reg == 2 ? i != 0 : reg == 4 ? (i & 2) != 0 : reg == 5 && i == 7) undefinedOpcode(cpu);
   begin(cpu);
-  if ((reg == 6 && i < 4) || (reg == 7 && (i == 1 || i == 3 || i > 5))) unimplemented(cpu);
   setInstructionPointer(cpu, rec, 1);
   switch (reg) {
     case 0: // FLD ST(i)
@@ -681,7 +680,11 @@ function pushConverted(cpu: usize): void {
     if (isSignaling(resultExp, resultSig)) propagateOne(resultExp, resultSig);
     if (sourceDenormal) signal(DE);
   }
-  pushResult(cpu);
+  // A denormal is pushed even where DE is unmasked.
+  if (!unmasked(cpu, IE)) {
+    moveTop(cpu, 7);
+    setRegisterToResult(cpu, 0);
+  }
   report(cpu);
 }
 
