@@ -1,4 +1,5 @@
 // Builds dist/ from src/: TypeScript by tsc, the core by the AssemblyScript compiler. What is up to date is skipped.
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -59,6 +60,15 @@ function sweep(files) {
   }
 }
 
+/** The compiler warns about porting to a 64-bit wasm, at length: its words are shown if it fails. */
+function compileCore() {
+  const script = join(ROOT, "node_modules/assemblyscript/bin/asc.js");
+  const args = [script, CORE_ENTRY, "-o", CORE_OUTPUT, ...CORE_OPTIONS];
+  const { status, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: "utf8" });
+  if (status !== 0) process.stderr.write(stderr);
+  return status === 0;
+}
+
 function readStamp() {
   try {
     return JSON.parse(readFileSync(join(ROOT, STAMP), "utf8"));
@@ -86,9 +96,7 @@ export function build() {
     core = coreDigest(files);
     if (core !== stamp.core || !existsSync(join(ROOT, CORE_OUTPUT))) {
       progress("compiling the core");
-      if (runTool("assemblyscript/bin/asc.js", [CORE_ENTRY, "-o", CORE_OUTPUT, ...CORE_OPTIONS], { stdio }) !== 0) {
-        return false;
-      }
+      if (!compileCore()) return false;
     }
   }
   writeFileSync(join(ROOT, STAMP), `${JSON.stringify({ surface: now, core })}\n`);
