@@ -1,15 +1,20 @@
 /** Which accelerator and which board a machine of the command line gets. */
+import { createInterpreter } from "../accel/translate/accelerator.js";
 import type { BoardBuilder } from "../machine/board.js";
+import { pcBoard } from "../machine/pc-board.js";
+import { loadCore } from "../node/core-wasm.js";
 import type { Accelerator } from "../vcpu/accelerator.js";
 import type { AcceleratorName } from "./boot-options.js";
 import { NotImplementedError } from "./errors.js";
 
 /** @throws NotImplementedError */
 export async function createAccelerator(name: AcceleratorName): Promise<Accelerator> {
-  throw new NotImplementedError(`--accel ${name}`);
+  if (name === "translate" || name === "kvm") throw new NotImplementedError(`--accel ${name}`);
+  return createInterpreter(await loadCore());
 }
 
 /** @throws NotImplementedError */
-export function createBoard(_options: { debugExit: boolean; testDevice: boolean }): BoardBuilder {
-  throw new NotImplementedError("the PC's board");
+export function createBoard(options: { debugExit: boolean; testDevice: boolean }): BoardBuilder {
+  if (options.testDevice) throw new NotImplementedError("--testdev");
+  return pcBoard({ debugExit: options.debugExit });
 }
