@@ -22,6 +22,8 @@ import * as L from "./layout.js";
 import { STATE_MSRS } from "./msr-list.js";
 import { StateBlock } from "./state-block.js";
 
+/** Offset of a record's number in its block: REC_SEQ of core/record.ts. */
+const REC_SEQ = 26;
 /** The guest's TSC runs at 1 GHz: a tick is a nanosecond of the machine's clock. */
 const TSC_HERTZ = 1_000_000_000;
 const DELIVERY_MODES = ["fixed", "lowest", "smi", "reserved", "nmi", "init", "startup", "extint"] as const;
@@ -62,7 +64,10 @@ export class InterpreterVcpu implements Vcpu {
 
   /** Instructions retired since reset, also right in the middle of a bus access. */
   get instructions(): number {
-    return this.block.count(L.RETIRED) + this.block.count(L.BUDGET) - this.block.count(L.REMAINING);
+    // The budget is charged when a block ends; a record has its place in its block.
+    const record = this.block.u32(L.CUR_REC);
+    const inBlock = record === 0 ? 0 : this.core.view.getUint8(record + REC_SEQ);
+    return this.block.count(L.RETIRED) + this.block.count(L.BUDGET) - this.block.count(L.REMAINING) + inBlock;
   }
 
   run(limits: RunLimits): VcpuExit {
