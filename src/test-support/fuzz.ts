@@ -165,9 +165,11 @@ class Fuzzer {
       this.makeIdt();
       this.makePageTables();
       for (let at = 4; at < 0x68; at += 4) {
-        if (random.chance(0.8)) this.memory.write32(TSS + at, random.chance(0.5) ? random.int(RAM_BYTES) : random.int(16) * 8);
+        if (random.chance(0.8))
+          this.memory.write32(TSS + at, random.chance(0.5) ? random.int(RAM_BYTES) : random.int(16) * 8);
       }
-      for (let ring = 0; ring < 3; ring++) this.memory.write32(TSS + 8 + ring * 8, this.long ? 0 : (3 + ring * 2) * 8 + ring);
+      for (let ring = 0; ring < 3; ring++)
+        this.memory.write32(TSS + 8 + ring * 8, this.long ? 0 : (3 + ring * 2) * 8 + ring);
     }
   }
 
@@ -175,10 +177,47 @@ class Fuzzer {
   private plantOpcodes(): void {
     const random = this.random;
     const plants: readonly (readonly number[])[] = [
-      [0x0f, 0x01], [0x0f, 0x00], [0x0f, 0x22], [0x0f, 0x20], [0x0f, 0x23], [0x0f, 0xae], [0x0f, 0xc7], [0x0f, 0x30],
-      [0x0f, 0x32], [0x0f, 0x05], [0x0f, 0x34], [0x0f, 0x35], [0x0f, 0x07], [0x0f, 0x38], [0x0f, 0x3a], [0xcf], [0xcb],
-      [0x9a], [0xea], [0xff], [0x8e], [0xcd], [0x9d], [0xf3, 0xa5], [0xf3, 0xaa], [0xf2, 0xae], [0x6c], [0x6e], [0xd9],
-      [0xdb], [0xdd], [0xdf], [0xfb], [0xf4], [0x66, 0x0f], [0xf3, 0x0f], [0xf2, 0x0f], [0x67], [0x65], [0xc8], [0x0f, 0xa2],
+      [0x0f, 0x01],
+      [0x0f, 0x00],
+      [0x0f, 0x22],
+      [0x0f, 0x20],
+      [0x0f, 0x23],
+      [0x0f, 0xae],
+      [0x0f, 0xc7],
+      [0x0f, 0x30],
+      [0x0f, 0x32],
+      [0x0f, 0x05],
+      [0x0f, 0x34],
+      [0x0f, 0x35],
+      [0x0f, 0x07],
+      [0x0f, 0x38],
+      [0x0f, 0x3a],
+      [0xcf],
+      [0xcb],
+      [0x9a],
+      [0xea],
+      [0xff],
+      [0x8e],
+      [0xcd],
+      [0x9d],
+      [0xf3, 0xa5],
+      [0xf3, 0xaa],
+      [0xf2, 0xae],
+      [0x6c],
+      [0x6e],
+      [0xd9],
+      [0xdb],
+      [0xdd],
+      [0xdf],
+      [0xfb],
+      [0xf4],
+      [0x66, 0x0f],
+      [0xf3, 0x0f],
+      [0xf2, 0x0f],
+      [0x67],
+      [0x65],
+      [0xc8],
+      [0x0f, 0xa2],
     ];
     for (let count = 0; count < 400; count++) {
       this.memory.write(random.int(RAM_BYTES - 16), Uint8Array.from(random.pick(plants)));
@@ -231,7 +270,8 @@ class Fuzzer {
       if (kind === 0) return random.u64();
       if (kind === 1) return BigInt(address) | BigInt(random.u32() & 0xfff);
       if (kind === 2) return BigInt(random.int(0x2000) * 4096) | 7n;
-      if (kind === 3) return BigInt(address) | (random.pick([0n, 1n, 3n, 5n, 0x87n, 0x107n]) | (random.chance(0.3) ? 1n << 63n : 0n));
+      if (kind === 3)
+        return BigInt(address) | (random.pick([0n, 1n, 3n, 5n, 0x87n, 0x107n]) | (random.chance(0.3) ? 1n << 63n : 0n));
       return BigInt(address) | 7n;
     };
     const write = (table: number, index: number, value: bigint) =>
@@ -261,7 +301,9 @@ class Fuzzer {
     const random = this.random;
     const { mode } = this.options;
     const small = () => BigInt(random.int(RAM_BYTES));
-    state.gpr = state.gpr.map(() => (random.chance(0.6) ? small() : random.chance(0.5) ? BigInt(random.u32()) : random.u64()));
+    state.gpr = state.gpr.map(() =>
+      random.chance(0.6) ? small() : random.chance(0.5) ? BigInt(random.u32()) : random.u64(),
+    );
     if (!this.long) state.gpr = state.gpr.map((value) => value & 0xffffffffn);
     state.rflags = 2n | (BigInt(random.u32()) & (random.chance(0.1) ? 0x257fd5n : 0x203ed5n));
     const ring = mode === "real" ? 0 : random.int(4);
@@ -290,7 +332,8 @@ class Fuzzer {
       state.idtr = { base: BigInt(IDT), limit: random.chance(0.9) ? 0xfff : random.int(0x10000) };
       const paging = this.long || random.chance(0.7);
       // PE ET NE; WP, AM, MP, seldom EM and TS.
-      const cr0 = 0x31 | (random.u32() & 0x50002) | (random.chance(0.1) ? random.u32() & 0xc : 0) | (paging ? 0x80000000 : 0);
+      const cr0 =
+        0x31 | (random.u32() & 0x50002) | (random.chance(0.1) ? random.u32() & 0xc : 0) | (paging ? 0x80000000 : 0);
       state.cr0 = BigInt(cr0 >>> 0);
       state.cr3 = BigInt(TABLES);
       this.pae = random.chance(0.5);
@@ -304,7 +347,10 @@ class Fuzzer {
       }
     }
     state.fpu.vectors = state.fpu.vectors.map(() => Buffer.from(random.fill(new Uint8Array(32))).toString("hex"));
-    state.fpu.registers = state.fpu.registers.map(() => ({ significand: random.u64(), signExponent: random.int(0x10000) }));
+    state.fpu.registers = state.fpu.registers.map(() => ({
+      significand: random.u64(),
+      signExponent: random.int(0x10000),
+    }));
     state.fpu.fcw = 0x40 | (random.u32() & 0xf3f);
     state.fpu.ftw = random.int(0x10000);
     state.fpu.mxcsr = random.int(0x10000);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { testInterpreter } from "../../test-support/interpreter.js";
-import { TEST_LAYOUT, type TestMode, TestCpu } from "../../test-support/test-cpu.js";
+import { TEST_LAYOUT, TestCpu, type TestMode } from "../../test-support/test-cpu.js";
 import type { VcpuState } from "../../vcpu/state.js";
 
 interface Sensitive {
@@ -45,7 +45,15 @@ const TABLE: readonly Sensitive[] = [
   { text: "lmsw ax", setup: "mov eax, 0x33", refused: GP, allowed: "ring0" },
   { text: "rdmsr", setup: "mov ecx, 0x10", refused: GP, allowed: "ring0" },
   { text: "wrmsr", setup: "mov ecx, 0x174; xor edx, edx", refused: GP, allowed: "ring0" },
-  { text: "xsetbv", setup: "xor ecx, ecx; xor edx, edx; mov eax, 3", refused: GP, allowed: "ring0", prepare: (state) => { state.cr4 |= 1n << 18n; } },
+  {
+    text: "xsetbv",
+    setup: "xor ecx, ecx; xor edx, edx; mov eax, 3",
+    refused: GP,
+    allowed: "ring0",
+    prepare: (state) => {
+      state.cr4 |= 1n << 18n;
+    },
+  },
   { text: "xsetbv", refused: UD, allowed: "ring0", privileged: UD },
   { text: "swapgs", refused: GP, allowed: "ring0", modes: LONG },
   { text: ".byte 0x0f, 0x01, 0xf8 # swapgs", refused: UD, allowed: "ring0", privileged: UD, modes: LEGACY },
@@ -67,11 +75,31 @@ const TABLE: readonly Sensitive[] = [
   ...["dr0", "dr1", "dr2", "dr3", "dr6", "dr7"].flatMap((register): Sensitive[] => [
     { text: `mov eax, ${register}`, refused: GP, allowed: "ring0", modes: LEGACY },
     { text: `mov rax, ${register}`, refused: GP, allowed: "ring0", modes: LONG },
-    { text: `mov ${register}, rax`, setup: register === "dr7" ? "mov eax, 0x400" : "", refused: GP, allowed: "ring0", modes: LONG },
+    {
+      text: `mov ${register}, rax`,
+      setup: register === "dr7" ? "mov eax, 0x400" : "",
+      refused: GP,
+      allowed: "ring0",
+      modes: LONG,
+    },
   ]),
-  { text: "rdtsc", refused: GP, allowed: "ring0", prepare: (state) => { state.cr4 |= 4n; } },
+  {
+    text: "rdtsc",
+    refused: GP,
+    allowed: "ring0",
+    prepare: (state) => {
+      state.cr4 |= 4n;
+    },
+  },
   { text: "rdtsc", refused: GP, allowed: "all" },
-  { text: "rdtscp", refused: GP, allowed: "ring0", prepare: (state) => { state.cr4 |= 4n; } },
+  {
+    text: "rdtscp",
+    refused: GP,
+    allowed: "ring0",
+    prepare: (state) => {
+      state.cr4 |= 4n;
+    },
+  },
   // UMIP takes the stores of descriptor-table registers from programs.
   ...[`sgdt [${AT}]`, `sidt [${AT}]`, "sldt eax", "str eax", "smsw eax"].flatMap((text): Sensitive[] => [
     { text, refused: GP, allowed: "ring0", prepare: withUmip },

@@ -13,7 +13,14 @@ const LOG = TEST_LAYOUT.data;
 /** Where a label lies: the program keeps a table of its labels at the end of the code page. */
 const ENTRIES = TEST_LAYOUT.code + 0x400;
 
-function writeGate32(cpu: TestCpu, gate: number, selector: number, offset: number, parameters: number, dpl: number): void {
+function writeGate32(
+  cpu: TestCpu,
+  gate: number,
+  selector: number,
+  offset: number,
+  parameters: number,
+  dpl: number,
+): void {
   cpu.memory.write32(TEST_LAYOUT.gdt + gate, (selector << 16) | (offset & 0xffff));
   cpu.memory.write32(TEST_LAYOUT.gdt + gate + 4, (offset & 0xffff0000) | 0x8c00 | (dpl << 13) | parameters);
 }

@@ -79,7 +79,8 @@ export class EmulatedX87 {
     const view = this.#view;
     const opcode = records.getUint8(offset);
     const modrm = records.getUint8(offset + 1);
-    for (let i = 0; i < MEMORY_BYTES; i++) this.#bytes[MEMORY_OFFSET + i] = records.getUint8(offset + MEMORY_BEFORE + i);
+    for (let i = 0; i < MEMORY_BYTES; i++)
+      this.#bytes[MEMORY_OFFSET + i] = records.getUint8(offset + MEMORY_BEFORE + i);
     this.#loadState(records, offset + STATE_BEFORE);
     view.setBigUint64(CPU + L.RFLAGS, records.getBigUint64(offset + FLAGS_BEFORE, true), true);
     view.setUint32(CPU + L.CC_OP, 0, true);
