@@ -1,0 +1,295 @@
+/** Exceptions and interrupts on their way to a handler: gates, rings, stacks, error codes, double and triple faults. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { testInterpreter } from "../../test-support/interpreter.js";
+import {
+  TEST_LAYOUT,
+  TEST_SELECTORS,
+  TestCpu,
+  type TestCpuOptions,
+  type TestRun,
+} from "../../test-support/test-cpu.js";
+
+const accelerator = await testInterpreter();
+
+const IF = 0x200n;
+const RF = 0x10000n;
+/** A stack of its own, and a second data area. */
+const OTHER_STACK = 0x11000;
+
+function machine(options: Omit<TestCpuOptions, "accelerator">): TestCpu {
+  return new TestCpu({ accelerator, ...options });
+}
+
+/** Vector and error code: `13(0x18)`, `6`, or `none`. */
+function faultOf(run: TestRun): string {
+  if (run.fault === null) return run.exit.reason === "halt" ? "none" : run.exit.reason;
+  const { vector, errorCode } = run.fault;
+  return errorCode === null ? String(vector) : `${vector}(0x${errorCode.toString(16)})`;
+}
+
+interface Gate {
+  selector?: number;
+  offset?: number;
+  type?: number;
+  dpl?: number;
+  present?: boolean;
+  ist?: number;
+}
+
+/** Writes a 64-bit or 32-bit gate over the vector's. */
+function setGate(cpu: TestCpu, vector: number, gate: Gate): void {
+  const long = cpu.bits === 64;
+  const { selector = TEST_SELECTORS.handlers, offset = TEST_LAYOUT.handlers + 4 * vector, type = 14, dpl = 3 } = gate;
+  const at = TEST_LAYOUT.idt + vector * (long ? 16 : 8);
+  cpu.memory.write32(at, ((selector << 16) | (offset & 0xffff)) >>> 0);
+  const flags = (gate.present === false ? 0 : 0x8000) | (dpl << 13) | (type << 8) | (gate.ist ?? 0);
+  cpu.memory.write32(at + 4, ((offset & 0xffff0000) | flags) >>> 0);
+  if (long) cpu.memory.write64(at + 8, 0n);
+}
+
+for (const mode of ["long", "protected"] as const) {
+  const frame = mode === "long" ? 8 : 4;
+
+  test(`INT n in ${mode} mode checks the gate's DPL, type and presence`, async () => {
+    const cases: [Gate, number, string][] = [
+      [{}, 3, "128"],
+      [{ dpl: 0 }, 0, "128"],
+      // Error code: vector * 8 + 2 (IDT); EXT is clear, because the program asked for it.
+      [{ dpl: 0 }, 3, "13(0x402)"],
+      [{ dpl: 2 }, 3, "13(0x402)"],
+      [{ present: false }, 3, "11(0x402)"],
+      [{ type: 2 }, 3, "13(0x402)"],
+      [{ dpl: 0, present: false }, 3, "13(0x402)"],
+      [{ selector: 0 }, 0, "13(0x0)"],
+      [{ selector: 0x700 }, 0, "13(0x700)"],
+      [{ selector: 0x1000 }, 0, "13(0x1000)"],
+      [{ selector: TEST_SELECTORS.data[0] }, 0, `13(0x${TEST_SELECTORS.data[0].toString(16)})`],
+      // Code of an outer ring.
+      [{ selector: TEST_SELECTORS.code[3] & ~3 }, 0, `13(0x${(TEST_SELECTORS.code[3] & ~3).toString(16)})`],
+    ];
+    for (const [gate, ring, wanted] of cases) {
+      const cpu = machine({ mode, ring: ring as 0 | 3 });
+      setGate(cpu, 0x80, gate);
+      assert.equal(faultOf(await cpu.run("int 0x80")), wanted, JSON.stringify({ gate, ring }));
+      cpu.close();
+    }
+  });
+
+  test(`a fault in ${mode} mode pushes the instruction, INT the one behind it`, async () => {
+    for (const ring of [0, 1, 2, 3] as const) {
+      const cpu = machine({ mode, ring, iopl: 3 });
+      const ud = await cpu.run("sti; nop; ud2", { rflags: 2n | 0x3000n });
+      assert.equal(faultOf(ud), "6");
+      assert.equal(ud.fault?.rip, BigInt(TEST_LAYOUT.code + 2));
+      assert.equal(ud.fault?.cs, TEST_SELECTORS.code[ring]);
+      // RF is set in a fault's flags, and in no software interrupt's.
+      assert.equal(ud.fault?.rflags, 2n | 0x3000n | IF | RF);
+      assert.equal(ud.state.rflags & IF, 0n, "an interrupt gate clears IF");
+      const int = await cpu.run("int 0x80");
+      assert.equal(int.fault?.rip, BigInt(TEST_LAYOUT.code + 2));
+      assert.equal(int.fault!.rflags & RF, 0n);
+      // The handler of another ring runs on that ring's stack from the TSS.
+      const words = mode === "long" || ring !== 0 ? 5 : 3;
+      const top = ring === 0 ? TEST_LAYOUT.stackTop : TEST_LAYOUT.ringStackTops[0];
+      assert.equal(int.state.gpr[4], BigInt(top - words * frame));
+      cpu.close();
+    }
+  });
+
+  test(`trap gates in ${mode} mode leave IF alone`, async () => {
+    const cpu = machine({ mode });
+    setGate(cpu, 0x80, { type: 15 });
+    const run = await cpu.run("sti; nop; int 0x80");
+    assert.equal(run.state.rflags & IF, IF);
+    cpu.close();
+  });
+
+  test(`a second fault in ${mode} mode becomes #DF only where table 6-5 says so, and a third one shuts down`, async () => {
+    const cpu = machine({ mode });
+    // #GP whose gate is not present: contributory after contributory.
+    setGate(cpu, 13, { present: false });
+    assert.equal(faultOf(await cpu.run("mov eax, 0x700; mov ds, ax")), "8(0x0)");
+    // #UD is benign: the #NP of its delivery is served, with EXT set.
+    setGate(cpu, 6, { present: false });
+    assert.equal(faultOf(await cpu.run("ud2")), "11(0x33)");
+    setGate(cpu, 8, { present: false });
+    assert.equal((await cpu.run("mov eax, 0x700; mov ds, ax")).exit.reason, "shutdown");
+    cpu.close();
+  });
+
+  test(`an IDT limit that ends within a gate is #GP in ${mode} mode`, async () => {
+    const cpu = machine({ mode });
+    const run = await cpu.run("int 0x80", {}, (state) => {
+      state.idtr.limit = 0x80 * 2 * frame + 2 * frame - 2;
+    });
+    assert.equal(faultOf(run), "13(0x402)");
+    cpu.close();
+  });
+}
+
+test("an IST stack is taken in every ring, aligned to 16 bytes", async () => {
+  for (const ring of [0, 3] as const) {
+    const cpu = machine({ mode: "long", ring });
+    cpu.memory.write64(TEST_LAYOUT.tss + 36 + 2 * 8, BigInt(OTHER_STACK - 4));
+    setGate(cpu, 0x80, { ist: 3 });
+    const run = await cpu.run("int 0x80");
+    assert.equal(faultOf(run), "128");
+    assert.equal(run.state.gpr[4], BigInt(OTHER_STACK - 16 - 40));
+    assert.equal(run.state.segments.ss.selector, ring === 3 ? 0 : TEST_SELECTORS.data[0]);
+    cpu.close();
+  }
+});
+
+test("a TSS that is too short for the stack of the ring is #TS", async () => {
+  for (const [mode, limit] of [
+    ["long", 10],
+    ["protected", 8],
+  ] as const) {
+    const cpu = machine({ mode, ring: 3 });
+    // #TS itself needs the ring-0 stack: its delivery fails likewise, then #DF's, and that is a shutdown.
+    const run = await cpu.run("int 0x80", {}, (state) => {
+      state.segments.tr.limit = limit;
+    });
+    assert.equal(faultOf(run), "shutdown", mode);
+    cpu.close();
+  }
+});
+
+test("a bad stack selector in the TSS is #TS or #SS with the selector", async () => {
+  const ring0 = TEST_SELECTORS.data[0];
+  const cases: [number, bigint | null, string][] = [
+    [0, null, "10(0x0)"],
+    [ring0 | 1, null, `10(0x${ring0.toString(16)})`],
+    [TEST_SELECTORS.freeGdt, 0x004f_1300_0000_ffffn, `12(0x${TEST_SELECTORS.freeGdt.toString(16)})`], // not present
+    [TEST_SELECTORS.freeGdt, 0x00cf_9100_0000_ffffn, `10(0x${TEST_SELECTORS.freeGdt.toString(16)})`], // read-only
+    [0x7f8 + 8, null, "10(0x800)"], // beyond the GDT
+  ];
+  for (const [selector, descriptor, wanted] of cases) {
+    const cpu = machine({ mode: "protected", ring: 3 });
+    // Ring 1's stack is the bad one; the fault's own handler runs in ring 0.
+    const ring1Code = TEST_SELECTORS.code[1];
+    cpu.memory.write32(TEST_LAYOUT.tss + 8 + 8, selector === 0 ? 0 : (selector & ~3) | ((selector & 3) ^ 1));
+    if (descriptor !== null) cpu.memory.write64(TEST_LAYOUT.gdt + selector, descriptor | (1n << 45n));
+    if (selector === (ring0 | 1)) cpu.memory.write32(TEST_LAYOUT.tss + 8 + 8, ring0);
+    setGate(cpu, 0x80, { selector: ring1Code });
+    assert.equal(faultOf(await cpu.run("int 0x80")), wanted, `selector ${selector.toString(16)}`);
+    cpu.close();
+  }
+});
+
+test("HLT outside ring 0, CLI and STI above IOPL, and ports without permission are #GP(0)", async () => {
+  for (const mode of ["protected", "long"] as const) {
+    for (const source of [
+      "hlt",
+      "cli",
+      "sti",
+      "in al, 0x60",
+      "out dx, al",
+      mode === "long" ? "mov rax, cr0" : "mov eax, cr0",
+      "lgdt [0x9000]",
+      "wbinvd",
+    ]) {
+      const cpu = machine({ mode, ring: 3, iopl: 2 });
+      assert.equal(faultOf(await cpu.run(source)), "13(0x0)", source);
+      cpu.close();
+    }
+  }
+});
+
+test("the TSS's I/O permission bitmap decides ports above IOPL, byte by byte", async () => {
+  const cpu = machine({ mode: "long", ring: 3 });
+  const base = 0x68;
+  cpu.memory.write16(TEST_LAYOUT.tss + 0x66, base);
+  cpu.memory.write(TEST_LAYOUT.tss + base, new Uint8Array(32).fill(0xff));
+  // Ports 0x62 to 0x65 are free.
+  cpu.memory.write(TEST_LAYOUT.tss + base + 0x60 / 8, Uint8Array.of(0b11000011));
+  const tryPort = async (source: string, limit = base + 31) =>
+    faultOf(
+      await cpu.run(source, {}, (state) => {
+        state.segments.tr.limit = limit;
+      }),
+    );
+  assert.equal(await tryPort("in al, 0x62"), "none");
+  assert.equal(await tryPort("in al, 0x61"), "13(0x0)");
+  assert.equal(await tryPort("in eax, 0x62"), "none");
+  assert.equal(await tryPort("in eax, 0x63"), "13(0x0)");
+  assert.equal(await tryPort("in ax, 0x65"), "13(0x0)");
+  // Two bytes of the bitmap are read always.
+  assert.equal(await tryPort("in al, 0x62", base + 12), "13(0x0)");
+  assert.equal(await tryPort("in al, 0x62", base + 13), "none");
+  cpu.close();
+});
+
+test("TF traps after each instruction with DR6.BS", async () => {
+  for (const mode of ["real", "protected", "long"] as const) {
+    const cpu = machine({ mode });
+    const run = await cpu.run("nop; mov eax, 5; mov eax, 6", { rflags: 0x102n });
+    assert.equal(run.fault?.vector, 1, mode);
+    assert.equal(run.fault?.rip, BigInt(TEST_LAYOUT.code + 1));
+    assert.equal(run.state.dr.dr6 & 0x4000n, 0x4000n);
+    assert.equal(run.fault!.rflags & RF, 0n);
+    cpu.close();
+  }
+});
+
+test("MOV SS holds a single-step trap back for one instruction", async () => {
+  const cpu = machine({ mode: "protected" });
+  const data = TEST_SELECTORS.data[0];
+  const run = await cpu.run("mov ss, cx; nop; nop", { rflags: 0x102n, rcx: BigInt(data) });
+  assert.equal(run.fault?.vector, 1);
+  assert.equal(run.fault?.rip, BigInt(TEST_LAYOUT.code + 3));
+  cpu.close();
+});
+
+test("an instruction breakpoint faults before, a data breakpoint traps after", async () => {
+  const cpu = machine({ mode: "long" });
+  const execute = await cpu.run("nop; nop; mov eax, 1", {}, (state) => {
+    state.dr.dr1 = BigInt(TEST_LAYOUT.code + 1);
+    state.dr.dr7 = 0x404n;
+  });
+  assert.equal(execute.fault?.vector, 1);
+  assert.equal(execute.fault?.rip, BigInt(TEST_LAYOUT.code + 1));
+  assert.equal(execute.state.dr.dr6 & 0xfn, 2n);
+  const write = await cpu.run(`nop; mov dword ptr [${TEST_LAYOUT.data}], eax; nop`, {}, (state) => {
+    state.dr.dr0 = BigInt(TEST_LAYOUT.data + 2);
+    // DR0: write, 2 bytes.
+    state.dr.dr7 = 0x50401n;
+  });
+  assert.equal(write.fault?.vector, 1);
+  assert.equal(write.fault?.rip, BigInt(TEST_LAYOUT.code + 8));
+  assert.equal(write.state.dr.dr6 & 0xfn, 1n);
+  const detect = await cpu.run("mov rax, dr0", {}, (state) => {
+    state.dr.dr7 = 0x2400n;
+  });
+  assert.equal(detect.fault?.vector, 1);
+  assert.equal(detect.state.dr.dr6 & 0x200fn, 0x2000n);
+  assert.equal(detect.state.dr.dr7 & 0x2000n, 0n);
+  cpu.close();
+});
+
+test("an NMI is held until IRET", async () => {
+  const cpu: TestCpu = machine({ mode: "long", bus: { portWrite: () => cpu.vcpu.nmi() } });
+  // The first NMI's handler asks for another one and notes how many have come by its end.
+  const handler = 0x12000;
+  cpu.load("inc ebx; cmp ebx, 1; jne 1f; out 0x80, al; nop; mov edx, ebx; 1: iretq", handler);
+  setGate(cpu, 2, { offset: handler });
+  const run = await cpu.run("out 0x80, al; nop; nop");
+  assert.equal(run.registers.rdx, 1n);
+  assert.equal(run.registers.rbx, 2n);
+  cpu.close();
+});
+
+test("real-mode interrupts go through the vector table without an error code", async () => {
+  const cpu = machine({ mode: "real" });
+  const run = await cpu.run("int 0x21", { rflags: 0x2n | IF });
+  assert.equal(run.fault?.vector, 0x21);
+  assert.equal(run.fault?.rip, BigInt(TEST_LAYOUT.code + 2));
+  assert.equal(run.state.rflags & IF, 0n);
+  assert.equal(run.state.gpr[4], BigInt(TEST_LAYOUT.stackTop - 6));
+  const short = await cpu.run("int 0x21", {}, (state) => {
+    state.idtr.limit = 0x21 * 4 + 2;
+  });
+  assert.equal(short.fault?.vector, 13);
+  cpu.close();
+});
