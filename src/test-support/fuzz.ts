@@ -3,7 +3,7 @@
  * it does is of no interest; that the host survives it is: no host exception, every `run` returns, and no
  * byte outside of the guest's memory changes but the accelerator's own structures.
  */
-import { TLB_BASE, TLB_STRIDE, VCPU_BASE, VCPU_STRIDE } from "../accel/translate/layout.js";
+import { MAX_VCPUS, TLB_BASE, TLB_STRIDE, VCPU_BASE, VCPU_STRIDE } from "../accel/translate/layout.js";
 import { GuestMemory, RAM_OFFSET, ROM_OFFSET } from "../guest-memory/guest-memory.js";
 import type { Accelerator, InterruptMessage, Vcpu } from "../vcpu/accelerator.js";
 import { parseCpuModel } from "../vcpu/cpu-model.js";
@@ -46,6 +46,7 @@ const TABLES = 0x10000;
 const GDT = 0x20000;
 const IDT = 0x21000;
 const TSS = 0x22000;
+const HANDLER_CODE = 0x08;
 
 export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
   return new Fuzzer(options).run();
@@ -82,7 +83,7 @@ class Fuzzer {
       clock: { mode: "icount", now: () => this.vcpu.instructions },
       random: value,
     });
-    for (const [start, end] of this.guarded()) this.memory.bytes.fill(GUARD, start, end);
+    for (const { start, end, value: byte } of this.guarded()) this.memory.bytes.fill(byte, start, end);
     this.noise = random.fill(new Uint8Array(RAM_BYTES));
   }
 
@@ -236,6 +237,8 @@ class Fuzzer {
   // Null, then code and data for each ring, a TSS, an LDT, and noise of descriptors that look valid.
   private makeGdt(): void {
     const { memory, random } = this;
+    // For handlers, which are 64-bit code in compatibility mode too.
+    memory.write64(GDT + HANDLER_CODE, this.long ? 0x00af_9b00_0000_ffffn : 0x00cf_9b00_0000_ffffn);
     for (let ring = 0n; ring < 4n; ring++) {
       memory.write64(GDT + Number(ring) * 16 + 16, (this.codeFlags << 52n) | (ring << 45n) | 0x000f_9b00_0000_ffffn);
       memory.write64(GDT + Number(ring) * 16 + 24, (ring << 45n) | 0x00cf_9300_0000_ffffn);
@@ -253,8 +256,8 @@ class Fuzzer {
       const at = IDT + vector * (this.long ? 16 : 8);
       if (random.chance(0.1)) continue;
       const offset = random.int(RAM_BYTES);
-      const selector = (2 + random.int(random.chance(0.7) ? 1 : 4) * 2) * 8;
-      const type = random.pick([0x8e00, 0xee00, 0x8f00, 0xef00, 0x8600, 0x8500]);
+      const selector = random.chance(0.7) ? HANDLER_CODE : (2 + random.int(4) * 2) * 8;
+      const type = random.chance(0.02) ? random.pick([0x8600, 0x8500]) : random.pick([0x8e00, 0xee00, 0x8f00, 0xef00]);
       memory.write32(at, (selector << 16) | (offset & 0xffff));
       memory.write32(at + 4, (offset & 0xffff0000) | type | (random.chance(0.1) ? random.int(8) : 0));
       if (this.long) memory.write64(at + 8, random.chance(0.95) ? 0n : random.u64());
@@ -364,23 +367,23 @@ class Fuzzer {
     return { selector, base: 0n, limit: 0xffffffff, attributes };
   }
 
-  /** Ranges of the wasm memory that belong to nobody: other vCPUs' blocks and TLBs, ROM, the moat around RAM. */
-  private guarded(): [number, number][] {
+  // Ranges of the wasm memory that no guest may change: other vCPUs' blocks and TLBs, which are empty, ROM, the moat.
+  private guarded(): { start: number; end: number; value: number }[] {
     return [
-      [VCPU_BASE + VCPU_STRIDE, VCPU_BASE + 16 * VCPU_STRIDE],
-      [TLB_BASE + TLB_STRIDE, TLB_BASE + 16 * TLB_STRIDE],
-      [ROM_OFFSET, RAM_OFFSET + MOAT],
-      [RAM_OFFSET + MOAT + RAM_BYTES, this.memory.bytes.length],
+      { start: VCPU_BASE + VCPU_STRIDE, end: VCPU_BASE + MAX_VCPUS * VCPU_STRIDE, value: 0 },
+      { start: TLB_BASE + TLB_STRIDE, end: TLB_BASE + MAX_VCPUS * TLB_STRIDE, value: 0 },
+      { start: ROM_OFFSET, end: RAM_OFFSET + MOAT, value: GUARD },
+      { start: RAM_OFFSET + MOAT + RAM_BYTES, end: this.memory.bytes.length, value: GUARD },
     ];
   }
 
   private checkGuards(): void {
-    for (const [start, end] of this.guarded()) {
+    for (const { start, end, value } of this.guarded()) {
       const bytes = this.memory.bytes.subarray(start, end);
-      // All bytes are GUARD when the first is and each equals the one after it.
+      // All bytes have the value when the first has it and each equals the one after it.
       const same = Buffer.compare(bytes.subarray(0, -1), bytes.subarray(1)) === 0;
-      if (same && bytes[0] === GUARD) continue;
-      const touched = bytes.findIndex((byte) => byte !== GUARD);
+      if (same && bytes[0] === value) continue;
+      const touched = bytes.findIndex((byte) => byte !== value);
       throw new FuzzFinding(`${this.where()}: wasm offset 0x${(start + touched).toString(16)} changed`);
     }
   }

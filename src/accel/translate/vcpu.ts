@@ -43,6 +43,9 @@ const COUNTER_LABELS = [
   "tlbFlushes",
 ] as const;
 
+/** Faults in a row without an instruction retired after which `run` leaves. */
+const MAX_FAULTS = 2000;
+
 export class InterpreterVcpu implements Vcpu {
   readonly id: number;
   private readonly cpu: number;
@@ -81,6 +84,8 @@ export class InterpreterVcpu implements Vcpu {
     block.setU32(L.EXIT_REQUEST, 0);
     core.pollTimers(cpu);
     this.running = true;
+    let progress = this.instructions;
+    let faults = 0;
     try {
       do {
         try {
@@ -88,6 +93,12 @@ export class InterpreterVcpu implements Vcpu {
         } catch (error) {
           if (error !== UNWIND) throw error;
           core.settle(cpu);
+          // A guest whose handlers fault at their first instruction retires none, and must not keep its host.
+          if (this.instructions !== progress) faults = 0;
+          else if (++faults > MAX_FAULTS && block.u32(L.EXIT_REASON) === L.EXIT_NONE) {
+            block.setU32(L.EXIT_REASON, L.EXIT_BUDGET);
+          }
+          progress = this.instructions;
         }
       } while (block.u32(L.EXIT_REASON) === L.EXIT_NONE);
     } finally {
