@@ -81,7 +81,8 @@ module.exports = {
     {
       name: "no-cycles",
       severity: "error",
-      from: {},
+      // The core is one compilation unit without module initialization: its files may name each other.
+      from: { pathNot: "^src/accel/translate/core/" },
       to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
     },
     { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
