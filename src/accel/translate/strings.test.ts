@@ -252,7 +252,11 @@ for (const mode of ["real", "protected16", "protected", "compatibility"] satisfi
     const cpu = new TestCpu({ accelerator: await testInterpreter(), mode });
     cpu.load(pattern(0x400), data + 0x1000);
     cpu.load(new Uint8Array(0x400), data);
-    const { registers } = await cpu.run("cld; rep movsb", { rsi: BigInt(data + 0x1000), rdi: BigInt(data), rcx: 0x400n });
+    const { registers } = await cpu.run("cld; rep movsb", {
+      rsi: BigInt(data + 0x1000),
+      rdi: BigInt(data),
+      rcx: 0x400n,
+    });
     assert.equal(registers.rcx, 0n);
     assert.deepEqual(cpu.memory.view(data, 0x400), pattern(0x400));
   });
