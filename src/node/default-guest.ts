@@ -19,8 +19,8 @@ import { TarError } from "./tar.js";
 /** Debian's name for the newest kernel of the release. It depends on the package that has the kernel. */
 const KERNEL_META_PACKAGE = "linux-image-cloud-amd64";
 const BUSYBOX_PACKAGE = "busybox-static";
-/** The default guest's kernel command line. */
-export const DEFAULT_COMMAND_LINE = "console=ttyS0";
+/** Linux's command line where the user gives none. Early messages come out as they arise, not a second later. */
+export const DEFAULT_COMMAND_LINE = "console=ttyS0 earlyprintk=ttyS0";
 const MANIFEST_VERSION = 1;
 const SYSTEM_LISTS = "/var/lib/apt/lists";
 

@@ -1,0 +1,77 @@
+/** Runs the built command line as its users do: as a process, with pipes. */
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const MAIN = fileURLToPath(new URL("../main.js", import.meta.url));
+
+/** Runs a command to its end. */
+export function ringvisor(...args: string[]): { code: number | null; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  return { code: status, stdout, stderr };
+}
+
+/** A command under way, and what it has said. */
+export class Running {
+  output = "";
+  errors = "";
+  readonly process: ChildProcessWithoutNullStreams;
+  readonly exited: Promise<number | null>;
+  private waiting: (() => void)[] = [];
+
+  /** @param command what to run instead of the command line itself */
+  constructor(args: readonly string[], command: readonly string[] = [process.execPath, MAIN]) {
+    this.process = spawn(command[0], [...command.slice(1), ...args]);
+    this.process.stdout.setEncoding("latin1").on("data", (text: string) => {
+      this.output += text;
+      this.wake();
+    });
+    this.process.stderr.setEncoding("latin1").on("data", (text: string) => {
+      this.errors += text;
+      this.wake();
+    });
+    this.process.stdin.on("error", () => {});
+    this.exited = new Promise((resolve) => {
+      this.process.on("close", (code) => {
+        resolve(code);
+        this.wake();
+      });
+    });
+  }
+
+  /** Resolves when what was said, from `from` on, matches; rejects when the process ends before. */
+  async sees(pattern: RegExp, from = 0): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec((this.output + this.errors).slice(from)) ?? pattern.exec(this.errors);
+      if (match) return match;
+      if (this.process.exitCode !== null || this.process.signalCode !== null) {
+        throw new Error(`ended before it said ${pattern}:\n${this.output.slice(-2000)}\n${this.errors.slice(-2000)}`);
+      }
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
+    }
+  }
+
+  type(text: string): void {
+    this.process.stdin.write(text);
+  }
+
+  kill(signal: NodeJS.Signals = "SIGTERM"): void {
+    this.process.kill(signal);
+  }
+
+  private wake(): void {
+    for (const resolve of this.waiting.splice(0)) resolve();
+  }
+}
+
+/** A folder that goes away with the test. */
+export function temporaryFolder(t: { after(callback: () => void): void }): string {
+  const folder = mkdtempSync(join(tmpdir(), "ringvisor-cli-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
