@@ -61,6 +61,7 @@ export class EmulatedX87 {
   #setUp(): void {
     const view = this.#view;
     view.setUint32(CPU + L.TLB, L.TLB_BASE, true);
+    for (let word = 0; word < 8; word++) view.setUint32(CPU + L.FEATURES + word * 4, 0xffffffff, true);
     view.setBigUint64(CPU + L.CR0, 0x80000031n, true);
     // One page, readable and writable.
     const entry = L.TLB_BASE + ((MEMORY_ADDRESS >>> 12) & (L.TLB_ENTRIES - 1)) * L.TLB_ENTRY_BYTES;

@@ -1,10 +1,10 @@
-// Arithmetic on the 80-bit extended format: add, subtract, multiply, divide, square root, remainder, scale,
-// round to integer, extract, compare. Rules for special operands: Intel SDM Vol. 1, 4.9.1 and 8.5, and the tables
-// of each instruction in Vol. 2.
+// Arithmetic on the 80-bit extended format: add, subtract, multiply, divide, square root, remainder, scale, round
+// to integer, extract, compare. Rules for special operands: Intel SDM Vol. 1, 4.9.1 and 8.5, and the tables of
+// each instruction in Vol. 2.
 import {
-  BIAS, C1, clearExceptions, DE, divideWide, EXP_MASK, EXP_MAX, IE, INTEGER_BIT, invalid, isDenormal, isInfinity, isNaN, isNormal,
-  isSignaling, isUnsupported, isZero, multiplyHigh, normalExponent, normalSignificand, pack, pack64, PE, propagateOne, propagateTwo,
-  ROUND_CHOP, ROUND_DOWN, roundsUp, setResult, SIGN, signal, UE, wideLow, WRAP, ZE, OE,
+  BIAS, C1, DE, divideWide, EXP_MASK, EXP_MAX, IE, INTEGER_BIT, invalid, isDenormal, isInfinity, isNaN, isNormal,
+  isSignaling, isUnsupported, isZero, multiplyHigh, normalExponent, normalSignificand, pack, pack64, PE, propagateOne,
+  propagateTwo, ROUND_CHOP, ROUND_DOWN, roundsUp, setResult, SIGN, signal, UE, wideLow, WRAP, ZE, OE,
 } from "./float80";
 
 const MIN_NORMAL_EXP: i32 = 1;

@@ -1,8 +1,8 @@
 // Conversions between the 80-bit extended format and integers, single, double and packed BCD. Loading is exact;
 // storing rounds by FCW and may signal. Where a store's exception is unmasked the caller stores nothing.
 import {
-  BIAS, C1, EXP_MASK, EXP_MAX, IE, INTEGER_BIT, isNaN, isSignaling, isUnsupported, normalExponent, normalSignificand, OE, PE,
-  ROUND_CHOP, ROUND_DOWN, roundsUp, setResult, SIGN, signal, UE,
+  BIAS, C1, EXP_MASK, EXP_MAX, IE, INTEGER_BIT, isNaN, isSignaling, isUnsupported, normalExponent, normalSignificand,
+  OE, PE, ROUND_CHOP, ROUND_DOWN, roundsUp, setResult, SIGN, signal, UE,
 } from "./float80";
 
 /** Whether the last single or double converted was a denormal: the load or the arithmetic signals DE. */

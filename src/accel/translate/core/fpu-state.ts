@@ -1,12 +1,12 @@
-// FXSAVE, XSAVE and their relatives, MXCSR, EMMS and FWAIT. Intel SDM Vol. 1, chapters 10.5 and 13; AMD APM Vol. 2, 11.4
-// and 11.5.
+// FXSAVE, XSAVE and their relatives, MXCSR, EMMS and FWAIT. Intel SDM Vol. 1, chapters 10.5 and 13; AMD APM Vol.
+// 2, 11.4 and 11.5.
 //
-// An area is worked on in place where it lies in one page that the TLB knows; else a copy in the vCPU's scratch space is,
-// after the whole of it was probed, so that no fault comes half-way.
+// An area is worked on in place where it lies in one page that the TLB knows; else a copy in the vCPU's scratch
+// space is, after the whole of it was probed, so that no fault comes half-way.
 import { FEATURE_MISALIGNSSE } from "../feature-bits";
 import {
-  CPL, CR0, CR4, FCS, FCW, FDP, FDS, FEATURES, FIP, FOP, FPU_BLOCKED, FSW, FTW, GPR, MSR_EFER, MXCSR, SCRATCH, SSE_BLOCKED, ST, TLB,
-  VENDOR, XCR0, XMM,
+  CPL, CR0, CR4, FCS, FCW, FDP, FDS, FEATURES, FIP, FOP, FPU_BLOCKED, FSW, FTW, GPR, MSR_EFER, MXCSR, SCRATCH,
+  SSE_BLOCKED, ST, TLB, VENDOR, XCR0, XMM,
 } from "../layout";
 import { eaSized } from "./ea";
 import { NM, raise, raiseGP, UD } from "./exceptions";
@@ -14,11 +14,11 @@ import { read32, read64, TLB_ADDEND, TLB_READ, TLB_WRITE, tlbEntry, write32, wri
 import { probeRead, probeWrite } from "./mmu";
 import { checkMmx } from "./mmx";
 import {
-  OP_EMMS, OP_FEMMS, OP_FWAIT, OP_FXRSTOR, OP_FXSAVE, OP_LDMXCSR, OP_STMXCSR, OP_XRSTOR, OP_XRSTORS, OP_XSAVE, OP_XSAVEC, OP_XSAVEOPT,
-  OP_XSAVES,
+  OP_EMMS, OP_FEMMS, OP_FWAIT, OP_FXRSTOR, OP_FXSAVE, OP_LDMXCSR, OP_STMXCSR, OP_XRSTOR, OP_XRSTORS, OP_XSAVE,
+  OP_XSAVEC, OP_XSAVEOPT, OP_XSAVES,
 } from "./ops-fpu-state";
 import { F_LONG, F_REXW, REC_FLAGS } from "./record";
-import { initialize, setControlWord } from "./x87";
+import { initialize, setControlWord } from "./x87-environment";
 import { abridgedTags, deliverPending, physical, setAbridgedTags, summarize } from "./x87-stack";
 
 const CR0_MP: u64 = 2;
@@ -139,7 +139,7 @@ function openForRead(cpu: usize, linear: u64, size: u32): usize {
   return copyIn(cpu, linear, size);
 }
 
-/** Where to write `size` bytes at `linear`; `closeAfterWrite` brings a copy to its place. Holds what memory holds now. */
+/** Where to write `size` bytes at `linear`. Holds what memory holds; `closeAfterWrite` brings a copy to its place. */
 function openForWrite(cpu: usize, linear: u64, size: u32): usize {
   const entry = tlbEntry(load<u32>(cpu, TLB), linear);
   if ((linear & 0xfff) + size <= 0x1000 && load<u64>(entry, TLB_WRITE) == (linear & ~0xfff)) {
@@ -314,7 +314,8 @@ function requested(cpu: usize): u64 {
 export function inUse(cpu: usize): u64 {
   let used: u64 = 0;
   if (
-    load<u32>(cpu, FCW) != 0x37f || load<u32>(cpu, FSW) != 0 || load<u32>(cpu, FTW) != 0xffff || load<u32>(cpu, FOP) != 0 ||
+    load<u32>(cpu, FCW) != 0x37f || load<u32>(cpu, FSW) != 0 || load<u32>(cpu, FTW) != 0xffff ||
+    load<u32>(cpu, FOP) != 0 ||
     load<u64>(cpu, FIP) != 0 || load<u64>(cpu, FDP) != 0 || load<u32>(cpu, FCS) != 0 || load<u32>(cpu, FDS) != 0
   ) {
     used = X87;
@@ -355,7 +356,10 @@ function xsave(cpu: usize, rec: usize, optimized: bool): void {
   closeAfterWrite(cpu, area, linear, size);
 }
 
-/** XSAVEC, and XSAVES while no supervisor component is offered. With AVX alone beyond SSE the compacted places are the standard ones. */
+/**
+ * XSAVEC, and XSAVES while no supervisor component is offered. With AVX alone beyond SSE, components are where the
+ * standard format has them.
+ */
 function xsaveCompacted(cpu: usize, rec: usize): void {
   const components = requested(cpu);
   const size = areaSize(components);

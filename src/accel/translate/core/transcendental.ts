@@ -1,68 +1,23 @@
-// F2XM1, FYL2X, FYL2XP1, FPTAN, FPATAN, FSIN, FCOS, FSINCOS, by series in 128-bit arithmetic (wide.ts): before the last
-// rounding the error is below 2^-30 of a unit of the last place. Angles are reduced with the 66-bit pi that the manuals
-// describe, so that results are those of processors and not those of the true pi. Special operands: the tables of each
-// instruction in Intel SDM Vol. 2.
+// F2XM1, FYL2X, FYL2XP1 and FPATAN, by series in 128-bit arithmetic (wide.ts): before the last rounding the error
+// is below 2^-30 of a unit of the last place. Special operands: the tables of each instruction in Intel SDM Vol.
+// 2.
 import {
-  BIAS, DE, EXP_MASK, EXP_MAX, INTEGER_BIT, invalid, isDenormal, isInfinity, isZero, normalExponent, normalSignificand, pack64, PE,
-  propagateOne, propagateTwo, resultExp, resultSig, setResult, SIGN, signal, UE, ZE,
+  BIAS, EXP_MASK, EXP_MAX, INTEGER_BIT, invalid, isInfinity, isZero, normalExponent, normalSignificand, pack64, PE,
+  propagateOne, propagateTwo, resultExp, setResult, SIGN, signal, UE, ZE,
 } from "./float80";
+import { denormalStops, finish, INVERSE_FACTORIALS, lessPart, ODD_RECIPROCALS, plusPart, TABLE_STRIDE } from "./series";
 import {
-  addWide, divideWides, fractionExp, fractionHigh, fractionLow, multiplyFractions, multiplyWide, normalizeWide, polynomial,
-  setFraction, shiftFraction,
+  addWide, divideWides, fractionExp, fractionHigh, fractionLow, multiplyFractions, multiplyWide, normalizeWide,
+  polynomial, shiftFraction,
 } from "./wide";
 
-/** 1/2!, 1/3!, ... 1/27!, as fractions: high half, low half. */
-const INVERSE_FACTORIALS: usize = memory.data<u64>([
-  0x8000000000000000, 0x0000000000000000,
-  0x2aaaaaaaaaaaaaaa, 0xaaaaaaaaaaaaaaaa,
-  0x0aaaaaaaaaaaaaaa, 0xaaaaaaaaaaaaaaaa,
-  0x0222222222222222, 0x2222222222222222,
-  0x005b05b05b05b05b, 0x05b05b05b05b05b0,
-  0x000d00d00d00d00d, 0x00d00d00d00d00d0,
-  0x0001a01a01a01a01, 0xa01a01a01a01a01a,
-  0x00002e3bc74aad8e, 0x671f5583911ca002,
-  0x0000049f93edde27, 0xd71cbbc05b4fa999,
-  0x0000006b99159fd5, 0x138e3f9d1f92e0df,
-  0x00000008f76c77fc, 0x6c4bdaa26d4c3d67,
-  0x00000000b092309d, 0x43684be51c198e91,
-  0x000000000c9cba54, 0x603e4e905d6f8a2e,
-  0x0000000000d73f9f, 0x399dc0f88ec32b58,
-  0x00000000000d73f9, 0xf399dc0f88ec32b5,
-  0x000000000000ca96, 0x3b81856a53593028,
-  0x0000000000000b41, 0x3c31dcbecbbdd802,
-  0x0000000000000097, 0xa4da340a0ab92650,
-  0x0000000000000007, 0x950ae900808941ea,
-  0x0000000000000000, 0x5c6e3bdb73d5c62f,
-  0x0000000000000000, 0x04338e5b6dfe14a5,
-  0x0000000000000000, 0x002ec368262c7033,
-  0x0000000000000000, 0x0001f2cf01972f57,
-  0x0000000000000000, 0x000013f3ccdd165f,
-  0x0000000000000000, 0x000000c4742fe352,
-  0x0000000000000000, 0x0000000746ac70b7,
-]);
-/** 1/3, 1/5, ... 1/41. */
-const ODD_RECIPROCALS: usize = memory.data<u64>([
-  0x5555555555555555, 0x5555555555555555,
-  0x3333333333333333, 0x3333333333333333,
-  0x2492492492492492, 0x4924924924924924,
-  0x1c71c71c71c71c71, 0xc71c71c71c71c71c,
-  0x1745d1745d1745d1, 0x745d1745d1745d17,
-  0x13b13b13b13b13b1, 0x3b13b13b13b13b13,
-  0x1111111111111111, 0x1111111111111111,
-  0x0f0f0f0f0f0f0f0f, 0x0f0f0f0f0f0f0f0f,
-  0x0d79435e50d79435, 0xe50d79435e50d794,
-  0x0c30c30c30c30c30, 0xc30c30c30c30c30c,
-  0x0b21642c8590b216, 0x42c8590b21642c85,
-  0x0a3d70a3d70a3d70, 0xa3d70a3d70a3d70a,
-  0x097b425ed097b425, 0xed097b425ed097b4,
-  0x08d3dcb08d3dcb08, 0xd3dcb08d3dcb08d3,
-  0x0842108421084210, 0x8421084210842108,
-  0x07c1f07c1f07c1f0, 0x7c1f07c1f07c1f07,
-  0x0750750750750750, 0x7507507507507507,
-  0x06eb3e45306eb3e4, 0x5306eb3e45306eb3,
-  0x0690690690690690, 0x6906906906906906,
-  0x063e7063e7063e70, 0x63e7063e7063e706,
-]);
+const LN2_HIGH: u64 = 0xb17217f7d1cf79ab;
+const LN2_LOW: u64 = 0xc9e3b39803f2f6af;
+const LOG2E_HALF_HIGH: u64 = 0xb8aa3b295c17f0bb;
+const LOG2E_HALF_LOW: u64 = 0xbe87fed0691d3e88;
+const PI_QUARTER_HIGH: u64 = 0xc90fdaa22168c234;
+const PI_QUARTER_LOW: u64 = 0xc4c6628b80dc1cd1;
+
 /** atan(i/8) for i = 0 to 8. */
 const ARCTANGENTS: usize = memory.data<u64>([
   0x0000000000000000, 0x0000000000000000,
@@ -75,49 +30,6 @@ const ARCTANGENTS: usize = memory.data<u64>([
   0xb8053e2bc2319e73, 0xcb2da55210a4443d,
   0xc90fdaa22168c234, 0xc4c6628b80dc1cd1,
 ]);
-const LN2_HIGH: u64 = 0xb17217f7d1cf79ab;
-const LN2_LOW: u64 = 0xc9e3b39803f2f6af;
-const LOG2E_HALF_HIGH: u64 = 0xb8aa3b295c17f0bb;
-const LOG2E_HALF_LOW: u64 = 0xbe87fed0691d3e88;
-const PI_QUARTER_HIGH: u64 = 0xc90fdaa22168c234;
-const PI_QUARTER_LOW: u64 = 0xc4c6628b80dc1cd1;
-const TABLE_STRIDE: usize = 16;
-
-/** pi/2 as the trigonometric functions know it, in units of 2^-65: 66 bits. */
-const HALF_PI_HIGH: u64 = 0x3;
-const HALF_PI_LOW: u64 = 0x243f6a8885a308d3;
-
-/** The argument of a trigonometric function is 2^63 or more: C2, and ST(0) stays. */
-export let argumentOutOfRange: bool = false;
-/** The second result of FPTAN and FSINCOS. */
-export let secondExp: u32 = 0;
-export let secondSig: u64 = 0;
-
-/** Rounds the wide number to the result: never exact. */
-function finish(sign: u32, fcw: u32): void {
-  pack64(sign, fractionExp - 1 + BIAS, fractionHigh, fractionLow | 1, fcw);
-}
-
-/** fraction = base - base * part, for a positive part that may be too small to see. */
-function lessPart(exp: i32, high: u64, low: u64, partHigh: u64, partLow: u64): void {
-  multiplyFractions(high, low, partHigh, partLow);
-  if ((fractionHigh | fractionLow) == 0) setFraction(0, 1);
-  const difference = low - fractionLow;
-  normalizeWide(exp, high - fractionHigh - u64(low < fractionLow), difference);
-}
-
-/** fraction = base + base * part. */
-function plusPart(exp: i32, high: u64, low: u64, partHigh: u64, partLow: u64): void {
-  multiplyFractions(high, low, partHigh, partLow);
-  addWide(exp, high, low, exp, fractionHigh, fractionLow, false);
-}
-
-/** DE for a denormal operand: true when it is unmasked, so that the operation stops here. */
-function denormalStops(exp: u32, sig: u64, fcw: u32): bool {
-  if (!isDenormal(exp, sig)) return false;
-  signal(DE);
-  return (fcw & DE) == 0;
-}
 
 // ---- Exponential.
 
@@ -404,7 +316,8 @@ function arctangentOfQuotient(aExp: i32, a: u64, bExp: i32, b: u64): void {
     seriesOfArctangent(fractionExp, fractionHigh, fractionLow);
     return;
   }
-  // atan(a/b) = atan(c) + atan((a - c b) / (b + c a)), c being `eighths` / 8. All terms times 8, in units of a's last place.
+  // atan(a/b) = atan(c) + atan((a - c b) / (b + c a)), c being `eighths` / 8. All terms times 8, in units of a's last
+  // place.
   const shift = <u64>distance;
   const bLow = b << shift;
   const bHigh = shift == 0 ? 0 : b >> (64 - shift);
@@ -460,177 +373,4 @@ function seriesOfArctangent(uExp: i32, uHigh: u64, uLow: u64): void {
   polynomial(high, low, ODD_RECIPROCALS, 13, TABLE_STRIDE, true);
   multiplyFractions(high, low, fractionHigh, fractionLow);
   lessPart(uExp, uHigh, uLow, fractionHigh, fractionLow);
-}
-
-// ---- Trigonometric functions.
-
-/** The reduced argument: wide angle up to pi/4, its sign, and how many right angles were taken off. */
-let angleExp: i32 = 0;
-let angleHigh: u64 = 0;
-let angleLow: u64 = 0;
-let angleNegative: bool = false;
-let quadrant: u32 = 0;
-
-/** Deals with special operands, then reduces the argument: true when there is nothing more to do. */
-function prepareAngle(exp: u32, sig: u64, fcw: u32): bool {
-  argumentOutOfRange = false;
-  if (propagateOne(exp, sig)) return true;
-  if (isInfinity(exp, sig)) {
-    invalid();
-    return true;
-  }
-  const e = normalExponent(exp, sig) - BIAS;
-  if (e >= 63) {
-    argumentOutOfRange = true;
-    return true;
-  }
-  if (denormalStops(exp, sig, fcw)) return true;
-  reduce(e, normalSignificand(sig));
-  return false;
-}
-
-function reduce(e: i32, sig: u64): void {
-  quadrant = 0;
-  angleNegative = false;
-  if (e < -1) {
-    angleExp = e + 1;
-    angleHigh = sig;
-    angleLow = 0;
-    return;
-  }
-  // The remainder of the argument by pi/2, both in units of 2^-65, bit by bit.
-  let high: u64 = 0;
-  let low = sig;
-  let quotient: u32 = 0;
-  for (let i = e + 2; i > 0; i--) {
-    high = high << 1 | low >> 63;
-    low <<= 1;
-    quotient <<= 1;
-    if (high > HALF_PI_HIGH || (high == HALF_PI_HIGH && low >= HALF_PI_LOW)) {
-      high -= HALF_PI_HIGH + u64(low < HALF_PI_LOW);
-      low -= HALF_PI_LOW;
-      quotient |= 1;
-    }
-  }
-  const restHigh = HALF_PI_HIGH - high - u64(HALF_PI_LOW < low);
-  const restLow = HALF_PI_LOW - low;
-  if (high > restHigh || (high == restHigh && low > restLow)) {
-    high = restHigh;
-    low = restLow;
-    angleNegative = true;
-    quotient++;
-  }
-  quadrant = quotient & 3;
-  normalizeWide(63, high, low);
-  angleExp = fractionExp;
-  angleHigh = fractionHigh;
-  angleLow = fractionLow;
-}
-
-/** wide = sine of the reduced angle's magnitude. */
-function sineSeries(): void {
-  squareAngle();
-  const high = fractionHigh;
-  const low = fractionLow;
-  polynomial(high, low, INVERSE_FACTORIALS + TABLE_STRIDE, 12, 2 * TABLE_STRIDE, true);
-  multiplyFractions(high, low, fractionHigh, fractionLow);
-  lessPart(angleExp, angleHigh, angleLow, fractionHigh, fractionLow);
-}
-
-/** wide = cosine of the reduced angle. */
-function cosineSeries(): void {
-  squareAngle();
-  const high = fractionHigh;
-  const low = fractionLow;
-  polynomial(high, low, INVERSE_FACTORIALS, 13, 2 * TABLE_STRIDE, true);
-  multiplyFractions(high, low, fractionHigh, fractionLow);
-  if ((fractionHigh | fractionLow) == 0) setFraction(0, 1);
-  normalizeWide(0, 0 - fractionHigh - u64(fractionLow != 0), 0 - fractionLow);
-}
-
-function squareAngle(): void {
-  multiplyFractions(angleHigh, angleLow, angleHigh, angleLow);
-  shiftFraction(fractionHigh, fractionLow, -2 * angleExp);
-}
-
-/** The sine of the reduced angle plus `quarters` right angles, for an argument of sign `sign`. */
-function finishSine(sign: u32, quarters: u32, fcw: u32): void {
-  const negative = (quarters & 2) != 0;
-  if ((quarters & 1) == 0) {
-    sineSeries();
-    finish(negative != angleNegative ? sign ^ SIGN : sign, fcw);
-  } else {
-    cosineSeries();
-    finish(negative ? sign ^ SIGN : sign, fcw);
-  }
-}
-
-/** FSIN. */
-export function sine(exp: u32, sig: u64, fcw: u32): void {
-  if (isZero(exp, sig)) {
-    argumentOutOfRange = false;
-    setResult(exp, sig);
-    return;
-  }
-  if (prepareAngle(exp, sig, fcw)) return;
-  finishSine(exp & SIGN, quadrant, fcw);
-}
-
-/** FCOS. */
-export function cosine(exp: u32, sig: u64, fcw: u32): void {
-  if (isZero(exp, sig)) {
-    argumentOutOfRange = false;
-    setResult(<u32>BIAS, INTEGER_BIT);
-    return;
-  }
-  if (prepareAngle(exp, sig, fcw)) return;
-  // The cosine is even: the angle's sign counts only as reduction made it.
-  finishSine(0, quadrant + 1, fcw);
-}
-
-/** FSINCOS: the sine is the result, the cosine the second result. */
-export function sineAndCosine(exp: u32, sig: u64, fcw: u32): void {
-  cosine(exp, sig, fcw);
-  secondExp = resultExp;
-  secondSig = resultSig;
-  if (argumentOutOfRange) return;
-  sine(exp, sig, fcw);
-}
-
-/** FPTAN: the tangent is the result, 1 the second result, or the same NaN. */
-export function tangent(exp: u32, sig: u64, fcw: u32): void {
-  secondExp = <u32>BIAS;
-  secondSig = INTEGER_BIT;
-  if (isZero(exp, sig)) {
-    argumentOutOfRange = false;
-    setResult(exp, sig);
-    return;
-  }
-  if (prepareAngle(exp, sig, fcw)) {
-    secondExp = resultExp;
-    secondSig = resultSig;
-    return;
-  }
-  let sign = exp & SIGN;
-  if (angleNegative) sign ^= SIGN;
-  if (quadrant == 0 && angleExp < -40) {
-    // tan y = y + y^3/3: the quotient below would not say on which side of y it lies.
-    squareAngle();
-    multiplyFractions(fractionHigh, fractionLow, load<u64>(ODD_RECIPROCALS), load<u64>(ODD_RECIPROCALS, 8));
-    plusPart(angleExp, angleHigh, angleLow, fractionHigh, fractionLow);
-    finish(sign, fcw);
-    return;
-  }
-  sineSeries();
-  const sExp = fractionExp;
-  const sHigh = fractionHigh;
-  const sLow = fractionLow;
-  cosineSeries();
-  if ((quadrant & 1) == 0) {
-    divideWides(sExp, sHigh, sLow, fractionExp, fractionHigh, fractionLow);
-  } else {
-    sign ^= SIGN;
-    divideWides(fractionExp, fractionHigh, fractionLow, sExp, sHigh, sLow);
-  }
-  finish(sign, fcw);
 }

@@ -1,6 +1,6 @@
-// Fractions of 128 bits for the transcendental functions: high:low / 2^128, truncated; errors of a few units of the last
-// place are far below what they are used for. A wide number is such a fraction with its top bit set, times a power of
-// two; its result parts are left in globals of the instance, as float80.ts leaves its own.
+// Fractions of 128 bits for the transcendental functions: high:low / 2^128, truncated; errors of a few units of
+// the last place are far below what they are used for. A wide number is such a fraction with its top bit set,
+// times a power of two; its result parts are left in globals of the instance, as float80.ts leaves its own.
 import { divideWide, multiplyHigh, wideLow } from "./float80";
 
 /** The low half of the last fraction, or of the last wide number; its high half; its power of two. */

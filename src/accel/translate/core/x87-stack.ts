@@ -1,11 +1,11 @@
-// The x87 register stack and status: registers by distance from the top, tags, exceptions, and the pointers to the last
-// instruction and operand. Tags are kept as 0 (used) and 3 (empty); an environment is stored with full ones.
+// The x87 register stack and status: registers by distance from the top, tags, exceptions, and the pointers to the
+// last instruction and operand. Tags are kept as 0 (used) and 3 (empty); an environment is stored with full ones.
 import {
-  BLOCK_RIP, CR0, CS, FCS, FCW, FDP, FDS, FIP, FOP, FPU_BLOCKED, FPU_PENDING, FS, FSW, FTW, SEG_BASE, SEG_BYTES, SEG_SELECTOR,
-  SEGMENTS, ST,
+  BLOCK_RIP, CR0, CS, FCS, FCW, FDP, FDS, FIP, FOP, FPU_BLOCKED, FPU_PENDING, FS, FSW, FTW, SEG_BASE, SEG_BYTES,
+  SEG_SELECTOR, SEGMENTS, ST,
 } from "../layout";
 import { MF, raise, unimplemented } from "./exceptions";
-import { C1, clearExceptions, exceptions, IE, PE, resultExp, resultSig, setResult, SF, signal } from "./float80";
+import { C1, clearExceptions, exceptions, IE, resultExp, resultSig, setResult, SF, signal } from "./float80";
 import { F_EA_SPECIAL, F_LONG, REC_ASIZE, REC_FLAGS, REC_IPOFF, REC_MODRM, REC_SEG } from "./record";
 
 export const C0: u32 = 0x100;
@@ -188,13 +188,6 @@ export function summarize(cpu: usize): void {
 @inline
 export function mayStore(cpu: usize): bool {
   return (exceptions & 7 & ~load<u32>(cpu, FCW)) == 0;
-}
-
-/** Drops the precision exception and the rounding direction. */
-export function dropPrecision(): void {
-  const kept = exceptions & ~(PE | C1);
-  clearExceptions();
-  signal(kept);
 }
 
 // ---- The tag word.

@@ -1,35 +1,29 @@
-// x87 instructions, D8 to DF. Numbers of operations: see ops.ts. A memory operand is read, or written, before any
-// state of the unit changes. The forms that the manuals leave out but that processors accept (FSTP, FXCH, FCOM under
-// other opcodes, FFREEP) are here too; what no processor accepts is #UD.
-import { CR0, FCS, FCW, FDP, FDS, FIP, FOP, FPU_PENDING, FSW, FTW, GPR, RFLAGS } from "../layout";
-import { eaSized } from "./ea";
-import { raise, UD } from "./exceptions";
+// x87 instructions, D8 to DF: the register forms, and the way to the others. Numbers of operations: see ops.ts.
+// The forms that the manuals leave out but that processors accept (FSTP, FXCH, FCOM under other opcodes, FFREEP)
+// are here too; what no processor accepts is #UD.
+import { FEATURE_CMOV } from "../feature-bits";
+import { FCW, FPU_PENDING, FSW, GPR } from "../layout";
 import { CF, getFlags, PF, setArith, ZF } from "./flags";
 import {
-  DE, EXP_MASK, exceptions, FCW_INIT, IE, INTEGER_BIT, invalid, isDenormal, isInfinity, isNaN, isSignaling, isUnsupported, isZero,
-  OE, propagateOne, resultExp, resultSig, setResult, SF, SIGN, signal, UE, ZE,
+  C1, DE, exceptions, EXP_MASK, IE, INTEGER_BIT, isDenormal, isInfinity, isNaN, isUnsupported, isZero, propagateOne,
+  resultExp, resultSig, setResult, SF, SIGN, signal, ZE,
 } from "./float80";
 import {
-  add, compare, divide, exponentOf, hasQuotient, multiply, quotientCodes, remainder, roundToInteger, scale, setInteger, squareRoot, subtract,
+  compare, exponentOf, hasQuotient, quotientCodes, remainder, roundToInteger, scale, squareRoot,
 } from "./float80-arith";
-import { bcdHigh, fromBcd, fromDouble, fromSingle, sourceDenormal, toBcd, toDouble, toInteger, toSingle } from "./float80-convert";
-import { read16, read32, read64, write16, write32, write64 } from "./memory";
-import { probeWrite } from "./mmu";
 import { OPS_X87 } from "./ops";
-import { REC_OSIZE } from "./record";
+import { arctangent, exponential, logarithm, logarithmPlusOne } from "./transcendental";
+import { argumentOutOfRange, cosine, secondExp, secondSig, sine, sineAndCosine, tangent } from "./trigonometric";
+import { initialize } from "./x87-environment";
+import { memoryForm } from "./x87-memory";
 import {
-  argumentOutOfRange, arctangent, cosine, exponential, logarithm, logarithmPlusOne, secondExp, secondSig, sine, sineAndCosine, tangent,
-} from "./transcendental";
+  arithmetic, compareWith, finishCompare, finishTop, pushResult, requireFeature, topExp, topSig, undefinedOpcode,
+  UNORDERED,
+} from "./x87-operations";
 import {
-  begin, C0, C2, C3, CONDITION_CODES, expOf, free, fullTagWord, isEmpty, mayStore, moveTop, overflow, pop, register, report, reportCodes,
-  requireFpu, setDataPointer, setFullTagWord, setInstructionPointer, setRegister, setRegisterToResult, sigOf, summarize, underflow,
-  unmasked,
+  begin, C0, C2, C3, CONDITION_CODES, expOf, free, isEmpty, mayStore, moveTop, overflow, pop, register, report,
+  reportCodes, requireFpu, setInstructionPointer, setRegister, setRegisterToResult, sigOf, underflow, unmasked,
 } from "./x87-stack";
-
-const C1: u32 = 0x200;
-const CR0_PE: u64 = 1;
-const RFLAGS_VM: u64 = 0x20000;
-const UNORDERED: u32 = C3 | C2 | C0;
 
 /** Executes the x87 operation `op` of ops.ts. */
 export function execX87(cpu: usize, rec: usize, op: u32): void {
@@ -37,12 +31,6 @@ export function execX87(cpu: usize, rec: usize, op: u32): void {
   if (index >= 0x200) memoryForm(cpu, rec, index >> 3 & 7, index & 7);
   else registerForm(cpu, rec, index >> 6, index >> 3 & 7, index & 7);
 }
-
-function undefinedOpcode(cpu: usize): void {
-  raise(cpu, UD);
-}
-
-// ---- Register forms.
 
 function registerForm(cpu: usize, rec: usize, group: u32, reg: u32, i: u32): void {
   switch (group) {
@@ -126,19 +114,6 @@ function control(cpu: usize, i: u32): void {
   } else if (i == 3) {
     initialize(cpu);
   }
-}
-
-/** FNINIT's state. */
-export function initialize(cpu: usize): void {
-  store<u32>(cpu, FCW_INIT, FCW);
-  store<u32>(cpu, 0, FSW);
-  store<u32>(cpu, 0xffff, FTW);
-  store<u32>(cpu, 0, FOP);
-  store<u64>(cpu, 0, FIP);
-  store<u64>(cpu, 0, FDP);
-  store<u32>(cpu, 0, FCS);
-  store<u32>(cpu, 0, FDS);
-  store<u32>(cpu, 0, FPU_PENDING);
 }
 
 function registerFormD9(cpu: usize, rec: usize, reg: u32, i: u32): void {
@@ -257,31 +232,6 @@ function functionsF8(cpu: usize, i: u32): void {
       reportCodes(cpu, outOfRange ? C2 : 0, C2);
     }
   }
-}
-
-// @ts-ignore: decorator
-@inline
-function topExp(cpu: usize): u32 {
-  return expOf(register(cpu, 0));
-}
-
-// @ts-ignore: decorator
-@inline
-function topSig(cpu: usize): u64 {
-  return sigOf(register(cpu, 0));
-}
-
-/** ST(0) gets the result, unless an unmasked exception forbids it. */
-function finishTop(cpu: usize): void {
-  if (mayStore(cpu)) setRegisterToResult(cpu, 0);
-  report(cpu);
-}
-
-/** Pushes the result; on overflow, or where a source was empty, the result is the indefinite already. */
-function pushResult(cpu: usize): void {
-  if (!mayStore(cpu)) return;
-  moveTop(cpu, 7);
-  setRegisterToResult(cpu, 0);
 }
 
 /** FPTAN and FSINCOS: the result to ST(0), then the second result is pushed. */
@@ -466,33 +416,6 @@ function storeRegister(cpu: usize, i: u32, popAfter: bool): void {
   report(cpu);
 }
 
-/** Operation `reg` of ST(0) and another operand: the encoding of all of D8, DA, DC and DE. */
-function arithmetic(cpu: usize, reg: u32, exp: u32, sig: u64): void {
-  const top = register(cpu, 0);
-  const topE = expOf(top);
-  const topS = sigOf(top);
-  const fcw = load<u32>(cpu, FCW);
-  switch (reg) {
-    case 0:
-      add(topE, topS, exp, sig, fcw);
-      return;
-    case 1:
-      multiply(topE, topS, exp, sig, fcw);
-      return;
-    case 4:
-      subtract(topE, topS, exp, sig, fcw);
-      return;
-    case 5:
-      subtract(exp, sig, topE, topS, fcw);
-      return;
-    case 6:
-      divide(topE, topS, exp, sig, fcw);
-      return;
-    default:
-      divide(exp, sig, topE, topS, fcw);
-  }
-}
-
 function arithmeticRegister(cpu: usize, reg: u32, i: u32, destination: u32, popAfter: bool): void {
   if (isEmpty(cpu, 0) || isEmpty(cpu, i)) {
     underflow();
@@ -518,24 +441,9 @@ function compareRegister(cpu: usize, i: u32, pops: u32, quiet: bool): void {
   compareWith(cpu, expOf(at), sigOf(at), quiet, pops);
 }
 
-function compareWith(cpu: usize, exp: u32, sig: u64, quiet: bool, pops: u32): void {
-  let codes = UNORDERED;
-  if (isEmpty(cpu, 0)) underflow();
-  else codes = compare(topExp(cpu), topSig(cpu), exp, sig, quiet);
-  finishCompare(cpu, codes, pops);
-}
-
-function finishCompare(cpu: usize, codes: u32, pops: u32): void {
-  if (mayStore(cpu)) {
-    if (pops != 0) pop(cpu);
-    if (pops == 2) pop(cpu);
-  }
-  // Set even where the exception is unmasked, as processors do.
-  reportCodes(cpu, codes, UNORDERED);
-}
-
 /** FCOMI, FCOMIP, FUCOMI, FUCOMIP. */
 function compareToFlags(cpu: usize, rec: usize, group: u32, i: u32, quiet: bool, popAfter: bool): void {
+  requireFeature(cpu, FEATURE_CMOV);
   begin(cpu);
   setInstructionPointer(cpu, rec, group);
   let codes = UNORDERED;
@@ -553,6 +461,7 @@ function compareToFlags(cpu: usize, rec: usize, group: u32, i: u32, quiet: bool,
 
 /** FCMOVcc: B, E, BE, U by `reg`, or their negations. */
 function conditionalMove(cpu: usize, rec: usize, group: u32, reg: u32, i: u32, wanted: bool): void {
+  requireFeature(cpu, FEATURE_CMOV);
   begin(cpu);
   setInstructionPointer(cpu, rec, group);
   const flags = getFlags(cpu);
@@ -564,413 +473,5 @@ function conditionalMove(cpu: usize, rec: usize, group: u32, reg: u32, i: u32, w
   } else if (((flags & bits) != 0) == wanted) {
     const at = register(cpu, i);
     setRegister(cpu, 0, expOf(at), sigOf(at));
-  }
-}
-
-// ---- Memory forms.
-
-function memoryForm(cpu: usize, rec: usize, group: u32, reg: u32): void {
-  switch (group) {
-    case 0: { // D8: single
-      begin(cpu);
-      const linear = eaSized(cpu, rec, 4, 0);
-      fromSingle(read32(cpu, linear));
-      setPointers(cpu, rec, group, linear);
-      arithmeticMemory(cpu, reg, sourceDenormal);
-      return;
-    }
-    case 2: { // DA: 32-bit integer
-      begin(cpu);
-      const linear = eaSized(cpu, rec, 4, 0);
-      setInteger(<i32>read32(cpu, linear));
-      setPointers(cpu, rec, group, linear);
-      arithmeticMemory(cpu, reg, false);
-      return;
-    }
-    case 4: { // DC: double
-      begin(cpu);
-      const linear = eaSized(cpu, rec, 8, 0);
-      fromDouble(read64(cpu, linear));
-      setPointers(cpu, rec, group, linear);
-      arithmeticMemory(cpu, reg, sourceDenormal);
-      return;
-    }
-    case 6: { // DE: 16-bit integer
-      begin(cpu);
-      const linear = eaSized(cpu, rec, 2, 0);
-      setInteger(<i16>read16(cpu, linear));
-      setPointers(cpu, rec, group, linear);
-      arithmeticMemory(cpu, reg, false);
-      return;
-    }
-    case 1: // D9
-      if (reg == 0) loadSingle(cpu, rec);
-      else if (reg == 1) undefinedOpcode(cpu);
-      else if (reg < 4) storeSingle(cpu, rec, reg == 3);
-      else if (reg == 4) loadEnvironment(cpu, rec);
-      else if (reg == 5) loadControl(cpu, rec);
-      else if (reg == 6) storeEnvironment(cpu, rec);
-      else {
-        requireFpu(cpu);
-        write16(cpu, eaSized(cpu, rec, 2, 1), <u16>load<u32>(cpu, FCW));
-      }
-      return;
-    case 3: // DB
-      if (reg == 0) loadInteger(cpu, rec, group, 4);
-      else if (reg < 4) storeInteger(cpu, rec, group, 4, reg != 2, reg == 1);
-      else if (reg == 5) loadExtended(cpu, rec);
-      else if (reg == 7) storeExtended(cpu, rec);
-      else undefinedOpcode(cpu);
-      return;
-    case 5: // DD
-      if (reg == 0) loadDouble(cpu, rec);
-      else if (reg == 1) storeInteger(cpu, rec, group, 8, true, true);
-      else if (reg < 4) storeDouble(cpu, rec, reg == 3);
-      else if (reg == 4) restore(cpu, rec);
-      else if (reg == 5) undefinedOpcode(cpu);
-      else if (reg == 6) save(cpu, rec);
-      else {
-        requireFpu(cpu);
-        write16(cpu, eaSized(cpu, rec, 2, 1), <u16>load<u32>(cpu, FSW));
-      }
-      return;
-    default: // DF
-      if (reg == 0) loadInteger(cpu, rec, group, 2);
-      else if (reg < 4) storeInteger(cpu, rec, group, 2, reg != 2, reg == 1);
-      else if (reg == 4) loadBcd(cpu, rec);
-      else if (reg == 5) loadInteger(cpu, rec, group, 8);
-      else if (reg == 6) storeBcd(cpu, rec);
-      else storeInteger(cpu, rec, group, 8, true, false);
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function setPointers(cpu: usize, rec: usize, group: u32, linear: u64): void {
-  setInstructionPointer(cpu, rec, group);
-  setDataPointer(cpu, rec, linear);
-}
-
-/** Operation `reg` of ST(0) and the operand in the result, which was a denormal in memory if `denormal`. */
-function arithmeticMemory(cpu: usize, reg: u32, denormal: bool): void {
-  const exp = resultExp;
-  const sig = resultSig;
-  if (isEmpty(cpu, 0)) {
-    underflow();
-  } else if (denormal) {
-    // In extended format it is none any more: DE here, unless something of higher priority comes.
-    const topE = topExp(cpu);
-    const topS = topSig(cpu);
-    if (!isUnsupported(topE, topS) && !isNaN(topE, topS) && !(reg == 7 && isZero(topE, topS))) signal(DE);
-  }
-  if (reg == 2 || reg == 3) {
-    const codes = (exceptions & IE) == 0 ? compare(topExp(cpu), topSig(cpu), exp, sig, false) : UNORDERED;
-    finishCompare(cpu, codes, reg - 2);
-    return;
-  }
-  if ((exceptions & IE) == 0 && mayStore(cpu)) arithmetic(cpu, reg, exp, sig);
-  finishTop(cpu);
-}
-
-/** Pushes what a single or double in memory was converted to. */
-function pushConverted(cpu: usize): void {
-  if (!isEmpty(cpu, 7)) {
-    overflow();
-  } else {
-    if (isSignaling(resultExp, resultSig)) propagateOne(resultExp, resultSig);
-    if (sourceDenormal) signal(DE);
-  }
-  // A denormal is pushed even where DE is unmasked.
-  if (!unmasked(cpu, IE)) {
-    moveTop(cpu, 7);
-    setRegisterToResult(cpu, 0);
-  }
-  report(cpu);
-}
-
-function loadSingle(cpu: usize, rec: usize): void {
-  begin(cpu);
-  const linear = eaSized(cpu, rec, 4, 0);
-  fromSingle(read32(cpu, linear));
-  setPointers(cpu, rec, 1, linear);
-  pushConverted(cpu);
-}
-
-function loadDouble(cpu: usize, rec: usize): void {
-  begin(cpu);
-  const linear = eaSized(cpu, rec, 8, 0);
-  fromDouble(read64(cpu, linear));
-  setPointers(cpu, rec, 5, linear);
-  pushConverted(cpu);
-}
-
-/** Pushes the result as it is. */
-function pushExact(cpu: usize): void {
-  if (!isEmpty(cpu, 7)) overflow();
-  pushResult(cpu);
-  report(cpu);
-}
-
-function loadExtended(cpu: usize, rec: usize): void {
-  begin(cpu);
-  const linear = eaSized(cpu, rec, 10, 0);
-  const sig = read64(cpu, linear);
-  setResult(read16(cpu, linear + 8), sig);
-  setPointers(cpu, rec, 3, linear);
-  pushExact(cpu);
-}
-
-function loadInteger(cpu: usize, rec: usize, group: u32, size: u32): void {
-  begin(cpu);
-  const linear = eaSized(cpu, rec, size, 0);
-  if (size == 2) setInteger(<i16>read16(cpu, linear));
-  else if (size == 4) setInteger(<i32>read32(cpu, linear));
-  else setInteger(read64(cpu, linear));
-  setPointers(cpu, rec, group, linear);
-  pushExact(cpu);
-}
-
-function loadBcd(cpu: usize, rec: usize): void {
-  begin(cpu);
-  const linear = eaSized(cpu, rec, 10, 0);
-  const low = read64(cpu, linear);
-  fromBcd(low, read16(cpu, linear + 8));
-  setPointers(cpu, rec, 7, linear);
-  pushExact(cpu);
-}
-
-function finishStore(cpu: usize, rec: usize, group: u32, linear: u64, stored: bool, popAfter: bool): void {
-  setPointers(cpu, rec, group, linear);
-  if (stored && popAfter) pop(cpu);
-  report(cpu);
-}
-
-function storeSingle(cpu: usize, rec: usize, popAfter: bool): void {
-  begin(cpu);
-  const linear = eaSized(cpu, rec, 4, 1);
-  let value: u32 = 0xffc00000;
-  if (isEmpty(cpu, 0)) underflow();
-  else value = toSingle(topExp(cpu), topSig(cpu), load<u32>(cpu, FCW));
-  const stored = !unmasked(cpu, IE | OE | UE);
-  if (stored) write32(cpu, linear, value);
-  finishStore(cpu, rec, 1, linear, stored, popAfter);
-}
-
-function storeDouble(cpu: usize, rec: usize, popAfter: bool): void {
-  begin(cpu);
-  const linear = eaSized(cpu, rec, 8, 1);
-  let value: u64 = 0xfff8000000000000;
-  if (isEmpty(cpu, 0)) underflow();
-  else value = toDouble(topExp(cpu), topSig(cpu), load<u32>(cpu, FCW));
-  const stored = !unmasked(cpu, IE | OE | UE);
-  if (stored) write64(cpu, linear, value);
-  finishStore(cpu, rec, 5, linear, stored, popAfter);
-}
-
-function storeExtended(cpu: usize, rec: usize): void {
-  begin(cpu);
-  const linear = eaSized(cpu, rec, 10, 1);
-  if (isEmpty(cpu, 0)) underflow();
-  else setResult(topExp(cpu), topSig(cpu));
-  const stored = mayStore(cpu);
-  if (stored) write80(cpu, linear, resultSig, resultExp);
-  finishStore(cpu, rec, 3, linear, stored, true);
-}
-
-function write80(cpu: usize, linear: u64, low: u64, high: u32): void {
-  // Neither part is written where the other would fault.
-  if ((linear & 0xfff) > 0xff6) probeWrite(cpu, linear, 10);
-  write64(cpu, linear, low);
-  write16(cpu, linear + 8, <u16>high);
-}
-
-/** FIST, FISTP, FISTTP. */
-function storeInteger(cpu: usize, rec: usize, group: u32, size: u32, popAfter: bool, chop: bool): void {
-  begin(cpu);
-  const linear = eaSized(cpu, rec, size, 1);
-  let value: i64 = size == 2 ? -0x8000 : size == 4 ? -0x80000000 : i64.MIN_VALUE;
-  if (isEmpty(cpu, 0)) underflow();
-  else value = toInteger(topExp(cpu), topSig(cpu), size << 3, chop ? load<u32>(cpu, FCW) | 0xc00 : load<u32>(cpu, FCW));
-  const stored = mayStore(cpu);
-  if (stored) {
-    if (size == 2) write16(cpu, linear, <u16>value);
-    else if (size == 4) write32(cpu, linear, <u32>value);
-    else write64(cpu, linear, value);
-  }
-  finishStore(cpu, rec, group, linear, stored, popAfter);
-}
-
-function storeBcd(cpu: usize, rec: usize): void {
-  begin(cpu);
-  const linear = eaSized(cpu, rec, 10, 1);
-  let low: u64 = 0xc000000000000000;
-  let high: u32 = 0xffff;
-  if (isEmpty(cpu, 0)) {
-    underflow();
-  } else {
-    low = toBcd(topExp(cpu), topSig(cpu), load<u32>(cpu, FCW));
-    high = bcdHigh;
-  }
-  const stored = mayStore(cpu);
-  if (stored) write80(cpu, linear, low, high);
-  finishStore(cpu, rec, 7, linear, stored, true);
-}
-
-// ---- Control word and environments.
-
-/** FCW as it is kept: bit 6 reads as one, reserved bits as zero. */
-export function setControlWord(cpu: usize, value: u32): void {
-  store<u32>(cpu, (value & 0x1f3f) | 0x40, FCW);
-}
-
-function loadControl(cpu: usize, rec: usize): void {
-  begin(cpu);
-  setControlWord(cpu, read16(cpu, eaSized(cpu, rec, 2, 0)));
-  summarize(cpu);
-}
-
-// @ts-ignore: decorator
-@inline
-function is16(rec: usize): bool {
-  return load<u8>(rec, REC_OSIZE) == 2;
-}
-
-function isProtected(cpu: usize): bool {
-  return (load<u64>(cpu, CR0) & CR0_PE) != 0 && (load<u64>(cpu, RFLAGS) & RFLAGS_VM) == 0;
-}
-
-/** Writes the 14 or 28 bytes of an environment. The caller has probed them. */
-function writeEnvironment(cpu: usize, linear: u64, half: bool): void {
-  const fcw = load<u32>(cpu, FCW);
-  const fsw = load<u32>(cpu, FSW);
-  const ftw = fullTagWord(cpu);
-  const fop = load<u32>(cpu, FOP) & 0x7ff;
-  let fip = load<u32>(cpu, FIP);
-  let fdp = load<u32>(cpu, FDP);
-  const fcs = load<u32>(cpu, FCS);
-  const fds = load<u32>(cpu, FDS);
-  if (isProtected(cpu)) {
-    if (half) {
-      write16(cpu, linear, <u16>fcw);
-      write16(cpu, linear + 2, <u16>fsw);
-      write16(cpu, linear + 4, <u16>ftw);
-      write16(cpu, linear + 6, <u16>fip);
-      write16(cpu, linear + 8, <u16>fcs);
-      write16(cpu, linear + 10, <u16>fdp);
-      write16(cpu, linear + 12, <u16>fds);
-    } else {
-      write32(cpu, linear, 0xffff0000 | fcw);
-      write32(cpu, linear + 4, 0xffff0000 | fsw);
-      write32(cpu, linear + 8, 0xffff0000 | ftw);
-      write32(cpu, linear + 12, fip);
-      write32(cpu, linear + 16, fop << 16 | fcs);
-      write32(cpu, linear + 20, fdp);
-      write32(cpu, linear + 24, 0xffff0000 | fds);
-    }
-    return;
-  }
-  // Real and virtual-8086 mode: linear addresses instead of selectors.
-  fip += fcs << 4;
-  fdp += fds << 4;
-  if (half) {
-    write16(cpu, linear, <u16>fcw);
-    write16(cpu, linear + 2, <u16>fsw);
-    write16(cpu, linear + 4, <u16>ftw);
-    write16(cpu, linear + 6, <u16>fip);
-    write16(cpu, linear + 8, <u16>((fip >> 16 & 15) << 12 | fop));
-    write16(cpu, linear + 10, <u16>fdp);
-    write16(cpu, linear + 12, <u16>((fdp >> 16 & 15) << 12));
-  } else {
-    write32(cpu, linear, 0xffff0000 | fcw);
-    write32(cpu, linear + 4, 0xffff0000 | fsw);
-    write32(cpu, linear + 8, 0xffff0000 | ftw);
-    write32(cpu, linear + 12, 0xffff0000 | (fip & 0xffff));
-    write32(cpu, linear + 16, fip >> 16 << 12 | fop);
-    write32(cpu, linear + 20, 0xffff0000 | (fdp & 0xffff));
-    write32(cpu, linear + 24, fdp >> 16 << 12);
-  }
-}
-
-/** Loads what `writeEnvironment` writes. The caller has read the last byte, so that nothing faults half-way. */
-function readEnvironment(cpu: usize, linear: u64, half: bool): void {
-  const step: u64 = half ? 2 : 4;
-  const fcw = <u32>read16(cpu, linear);
-  const fsw = <u32>read16(cpu, linear + step);
-  const ftw = <u32>read16(cpu, linear + 2 * step);
-  const word3 = half ? <u32>read16(cpu, linear + 6) : read32(cpu, linear + 12);
-  const word4 = half ? <u32>read16(cpu, linear + 8) : read32(cpu, linear + 16);
-  const word5 = half ? <u32>read16(cpu, linear + 10) : read32(cpu, linear + 20);
-  const word6 = half ? <u32>read16(cpu, linear + 12) : read32(cpu, linear + 24);
-  setControlWord(cpu, fcw);
-  store<u32>(cpu, fsw, FSW);
-  setFullTagWord(cpu, ftw);
-  summarize(cpu);
-  if (isProtected(cpu)) {
-    store<u64>(cpu, word3, FIP);
-    store<u32>(cpu, word4 & 0xffff, FCS);
-    if (!half) store<u32>(cpu, word4 >> 16 & 0x7ff, FOP);
-    store<u64>(cpu, word5, FDP);
-    store<u32>(cpu, word6 & 0xffff, FDS);
-  } else {
-    store<u64>(cpu, (word3 & 0xffff) | word4 >> 12 << 16, FIP);
-    store<u32>(cpu, word4 & 0x7ff, FOP);
-    store<u64>(cpu, (word5 & 0xffff) | word6 >> 12 << 16, FDP);
-    store<u32>(cpu, 0, FCS);
-    store<u32>(cpu, 0, FDS);
-  }
-}
-
-/** FNSTENV: stores the environment, then masks all exceptions. */
-function storeEnvironment(cpu: usize, rec: usize): void {
-  requireFpu(cpu);
-  const half = is16(rec);
-  const size: u32 = half ? 14 : 28;
-  const linear = eaSized(cpu, rec, size, 1);
-  probeWrite(cpu, linear, size);
-  writeEnvironment(cpu, linear, half);
-  store<u32>(cpu, load<u32>(cpu, FCW) | 0x3f, FCW);
-  summarize(cpu);
-}
-
-function loadEnvironment(cpu: usize, rec: usize): void {
-  begin(cpu);
-  const half = is16(rec);
-  const size: u32 = half ? 14 : 28;
-  const linear = eaSized(cpu, rec, size, 0);
-  read16(cpu, linear);
-  read16(cpu, linear + size - 2);
-  readEnvironment(cpu, linear, half);
-}
-
-/** FNSAVE: environment and registers in stack order, then FNINIT. */
-function save(cpu: usize, rec: usize): void {
-  requireFpu(cpu);
-  const half = is16(rec);
-  const header: u32 = half ? 14 : 28;
-  const linear = eaSized(cpu, rec, header + 80, 1);
-  probeWrite(cpu, linear, header + 80);
-  writeEnvironment(cpu, linear, half);
-  for (let i: u32 = 0; i < 8; i++) {
-    const at = register(cpu, i);
-    const to = linear + header + 10 * i;
-    write64(cpu, to, sigOf(at));
-    write16(cpu, to + 8, <u16>expOf(at));
-  }
-  initialize(cpu);
-}
-
-function restore(cpu: usize, rec: usize): void {
-  begin(cpu);
-  const half = is16(rec);
-  const header: u32 = half ? 14 : 28;
-  const linear = eaSized(cpu, rec, header + 80, 0);
-  read16(cpu, linear);
-  read16(cpu, linear + header + 78);
-  readEnvironment(cpu, linear, half);
-  for (let i: u32 = 0; i < 8; i++) {
-    const at = register(cpu, i);
-    const from = linear + header + 10 * i;
-    store<u64>(at, read64(cpu, from));
-    store<u16>(at, read16(cpu, from + 8), 8);
   }
 }
