@@ -15,6 +15,5 @@ export async function createAccelerator(name: AcceleratorName): Promise<Accelera
 
 /** @throws NotImplementedError */
 export function createBoard(options: { debugExit: boolean; testDevice: boolean }): BoardBuilder {
-  if (options.testDevice) throw new NotImplementedError("--testdev");
-  return pcBoard({ debugExit: options.debugExit });
+  return pcBoard({ debugExit: options.debugExit, testDevice: options.testDevice });
 }

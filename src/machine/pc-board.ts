@@ -1,17 +1,28 @@
 /** The board of a PC: a q35 with ICH9's chips, at the ports and addresses where a PC has them. */
 import { PowerManagement } from "../devices/acpi/power-management.js";
-import { DebugExit, PostCode } from "../devices/debug-exit/debug-exit.js";
-import type { PlainData, Stateful } from "../devices/device.js";
+import { DebugConsole, DebugExit, PostCode } from "../devices/debug-exit/debug-exit.js";
+import type { CharBackend, PlainData, Stateful } from "../devices/device.js";
+import { addAcpiFiles } from "../devices/fw-cfg/acpi-loader.js";
+import {
+  FW_CFG_CPU_COUNT,
+  FW_CFG_MAX_CPUS,
+  FW_CFG_NO_GRAPHICS,
+  FW_CFG_PORTS,
+  FW_CFG_RAM_SIZE,
+  FwCfg,
+} from "../devices/fw-cfg/fw-cfg.js";
 import { Hpet } from "../devices/hpet/hpet.js";
 import { Ioapic } from "../devices/ioapic/ioapic.js";
 import { HostBridge, PciBus } from "../devices/pci/host-bridge.js";
 import { LpcBridge } from "../devices/pci/lpc.js";
 import { Pic } from "../devices/pic/pic.js";
 import { Pit } from "../devices/pit/pit.js";
+import { I8042 } from "../devices/ps2/i8042.js";
 import { Port92, ResetControl } from "../devices/reset/reset.js";
 import { Rtc } from "../devices/rtc/rtc.js";
 import { Serial } from "../devices/serial/serial.js";
-import { buildAcpiTables, relocateAcpiTables, SCI_IRQ } from "./acpi-tables.js";
+import { TESTDEV_LINES, TESTDEV_MEMORY_BYTES, TestDevice } from "../devices/testdev/testdev.js";
+import { type AcpiTables, buildAcpiTables, relocateAcpiTables, SCI_IRQ } from "./acpi-tables.js";
 import type { Board, BoardBuilder, BoardContext } from "./board.js";
 import { ECAM, ECAM_BYTES, FOUR_GIB, HPET_BASE, IOAPIC_BASE, SYSTEM_ROM } from "./memory-map.js";
 
@@ -23,10 +34,17 @@ const SOFT_OFF_TYPE = 0;
 /** Behind the RSDP, in the part of the first MiB that is reserved. */
 const ACPI_TABLES = SYSTEM_ROM + 0x40;
 const SERIAL_IRQ = 4;
+const KEYBOARD_IRQ = 1;
+const MOUSE_IRQ = 12;
+const TESTDEV_MMIO = 0xff000000;
 
 export interface PcBoardOptions {
   /** Port 0xf4 ends the machine with the value that is written. */
   debugExit?: boolean;
+  /** The test device of kvm-unit-tests. */
+  testDevice?: boolean;
+  /** Takes what firmware prints to port 0x402. */
+  debugConsole?: Pick<CharBackend, "write">;
 }
 
 export function pcBoard(options: PcBoardOptions = {}): BoardBuilder {
@@ -82,6 +100,17 @@ class PcBoard implements Board {
     ports.add("port 92", 0x92, 1, port92);
     ports.add("post code", 0x80, 1, new PostCode());
     if (options.debugExit) ports.add("debug exit", 0xf4, 4, new DebugExit((value) => power.debugExit(value)));
+    if (options.debugConsole) ports.add("debug console", 0x402, 1, new DebugConsole(options.debugConsole));
+    const ps2 = new I8042({
+      keyboardInterrupt: router.line(KEYBOARD_IRQ),
+      mouseInterrupt: router.line(MOUSE_IRQ),
+      reset: () => power.reset(),
+    });
+    ports.add("ps2 data", 0x60, 1, ps2.data);
+    ports.add("ps2 command", 0x64, 1, ps2.command);
+    const fwCfg = this.makeFwCfg();
+    ports.add("fw_cfg", 0x510, FW_CFG_PORTS, fwCfg);
+    const testDevice = options.testDevice ? this.makeTestDevice() : null;
 
     this.states = new Map<string, Stateful<PlainData>>([
       ["serial", serial],
@@ -92,6 +121,9 @@ class PcBoard implements Board {
       ["lpc", lpc],
       ["reset", reset],
       ["port92", port92],
+      ["ps2", ps2],
+      ["fwCfg", fwCfg],
+      ...(testDevice ? [["testdev", testDevice] as const] : []),
       ["pit", pit],
       ["hpet", hpet],
       ["ioapic", this.ioapic],
@@ -112,8 +144,16 @@ class PcBoard implements Board {
   }
 
   writeAcpiTables(): number {
-    const { memory, map, cpus } = this.context;
-    const acpi = buildAcpiTables({
+    const { memory } = this.context;
+    const { rsdp, tables } = relocateAcpiTables(this.acpiTables(), ACPI_TABLES);
+    memory.write(ACPI_TABLES, tables);
+    memory.write(SYSTEM_ROM, rsdp);
+    return SYSTEM_ROM;
+  }
+
+  private acpiTables(): AcpiTables {
+    const { map, cpus } = this.context;
+    return buildAcpiTables({
       cpus,
       pmBase: PM_BASE,
       softOffType: SOFT_OFF_TYPE,
@@ -121,10 +161,28 @@ class PcBoard implements Board {
       pciMmio64: map.pciMmio64,
       pirqOf: (slot, pin) => (slot + pin) & 3,
     });
-    const { rsdp, tables } = relocateAcpiTables(acpi, ACPI_TABLES);
-    memory.write(ACPI_TABLES, tables);
-    memory.write(SYSTEM_ROM, rsdp);
-    return SYSTEM_ROM;
+  }
+
+  private makeFwCfg(): FwCfg {
+    const { memory, map, cpus } = this.context;
+    const fwCfg = new FwCfg({ memory });
+    fwCfg.addInteger(FW_CFG_RAM_SIZE, 8, map.ramSize);
+    fwCfg.addInteger(FW_CFG_CPU_COUNT, 2, cpus);
+    fwCfg.addInteger(FW_CFG_MAX_CPUS, 2, cpus);
+    fwCfg.addInteger(FW_CFG_NO_GRAPHICS, 2, 1);
+    addAcpiFiles(fwCfg, this.acpiTables());
+    return fwCfg;
+  }
+
+  private makeTestDevice(): TestDevice {
+    const { ports, mmio, router } = this.context;
+    const device = new TestDevice({ line: (gsi) => router.line(gsi) });
+    ports.add("testdev data", 0xe0, 4, device.data);
+    ports.add("testdev flush", 0xe4, 4, device.flush);
+    ports.add("testdev byte", 0xe8, 4, device.data);
+    ports.add("testdev lines", 0x2000, TESTDEV_LINES, device.interrupts);
+    mmio.add("testdev memory", TESTDEV_MMIO, TESTDEV_MEMORY_BYTES, device.memory);
+    return device;
   }
 }
 
