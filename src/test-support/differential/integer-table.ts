@@ -214,7 +214,8 @@ function moves(): Spec[] {
     { name: "movzx", opcode: [0x0f, 0xb7], sizes: WIDE, modrm: { ...rmReg, memory: 2 }, writes: ["reg"] },
     { name: "movsx", opcode: [0x0f, 0xbe], sizes: WIDE, modrm: { ...rmReg, memory: 1, rmSize: 1 }, writes: ["reg"] },
     { name: "movsx", opcode: [0x0f, 0xbf], sizes: WIDE, modrm: { ...rmReg, memory: 2 }, writes: ["reg"] },
-    { name: "movsxd", opcode: [0x63], sizes: WIDE, modrm: { ...rmReg, memory: 4 }, writes: ["reg"] },
+    // With 66, Intel reads 2 bytes and AMD 4.
+    { name: "movsxd", opcode: [0x63], sizes: [4, 8], modrm: { ...rmReg, memory: 4 }, writes: ["reg"] },
     { name: "lea", opcode: [0x8d], sizes: WIDE, modrm: { reg: "r", rm: null, memory: 8 }, writes: ["reg"] },
     { name: "xchg", opcode: [0x86], byteForm: true, sizes: ALL, modrm: rmReg, writes: ["reg", "rm"], lock: true },
     {

@@ -35,7 +35,8 @@ export function compileHarness(): string {
   mkdirSync(folder, { recursive: true });
   const fresh = `${path}.${process.pid}`;
   try {
-    const options = ["-O2", "-fno-stack-protector", "-static", "-Wall", "-Wextra", "-Werror"];
+    // Position-independent: the low addresses, which random values hit, stay unmapped.
+    const options = ["-O2", "-fno-stack-protector", "-static-pie", "-Wall", "-Wextra", "-Werror"];
     execFileSync("gcc", [...options, "-o", fresh, SOURCE], { stdio: ["ignore", "ignore", "pipe"] });
   } catch (error) {
     const { code, stderr } = error as { code?: string; stderr?: Buffer };

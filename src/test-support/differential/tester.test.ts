@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { testInterpreter } from "../interpreter.js";
+import { compileHarness, HarnessError } from "./native.js";
+import { runDifferential } from "./tester.js";
+
+// Why this machine cannot answer for a real CPU, or false.
+function obstacle(): string | false {
+  try {
+    compileHarness();
+    return false;
+  } catch (error) {
+    if (error instanceof HarnessError) return error.message;
+    throw error;
+  }
+}
+
+for (const table of ["integer", "sse"]) {
+  test(`the interpreter does what the CPU does: ${table}`, { skip: obstacle() }, async () => {
+    const accelerator = await testInterpreter();
+    const { cases, failures } = await runDifferential({ accelerator, tables: [table], cases: 2500, seed: 1000 });
+    assert.deepEqual(failures, []);
+    assert.equal(cases, 2500);
+  });
+}
