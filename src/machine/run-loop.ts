@@ -11,11 +11,15 @@ import type { MachineClock } from "./clock.js";
 import type { MachineOutcome } from "./outcome.js";
 import type { HostScheduler } from "./scheduler.js";
 
-/** Real mode: how long a vCPU runs at a time, in ns, and what the first slices run while its speed is not known. */
+/** Real mode: how long a vCPU runs at a time, in ns: alone, and when others wait for their turn. */
 const SLICE = 1e6;
+const TURN = 0.2e6;
+/** What fits into a SLICE, as long as the speed is not known, and the limits of what is learnt. */
 const FIRST_BUDGET = 200_000;
 const MIN_BUDGET = 5_000;
 const MAX_BUDGET = 50_000_000;
+/** A run shorter than this (ns) says nothing about a vCPU's speed. */
+const SHORT_RUN = 20_000;
 /** Icount mode: instructions at a time, with one vCPU and with several. */
 const ICOUNT_SLICE = 1_000_000;
 const ICOUNT_TURN = 50_000;
@@ -214,7 +218,7 @@ export class RunLoop {
       this.currentDeadline = now + slice;
       return vcpu.run({ instructions: slice });
     }
-    this.currentDeadline = Math.min(next, now + SLICE);
+    this.currentDeadline = Math.min(next, now + (vcpus.length > 1 ? TURN : SLICE));
     // An accelerator that does not look at the clock is in time for the next timer by what it can do until then.
     const share = (this.currentDeadline - now) / SLICE;
     const budget = Math.max(MIN_BUDGET, Math.ceil(this.budget * share));
@@ -227,10 +231,7 @@ export class RunLoop {
 
   /** Learns how many instructions a slice of time has. Short runs say little. */
   private adapt(instructions: number, elapsed: number): void {
-    if (elapsed < SLICE / 10) {
-      if (instructions >= this.budget) this.budget = Math.min(MAX_BUDGET, this.budget * 2);
-      return;
-    }
+    if (elapsed < SHORT_RUN) return;
     const fitting = (instructions / elapsed) * SLICE;
     this.budget = Math.round(Math.min(MAX_BUDGET, Math.max(MIN_BUDGET, (this.budget + fitting) / 2)));
   }

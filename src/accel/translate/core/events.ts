@@ -112,7 +112,10 @@ export function hasPendingWork(cpu: usize): i32 {
 
 function wake(cpu: usize, state: u32): bool {
   if (state == RUN_INIT) {
+    // A SIPI may have followed before this vCPU got its turn.
+    const sipi = load<u32>(cpu, SIPI_VECTOR);
     initVcpu(cpu);
+    store<u32>(cpu, sipi, SIPI_VECTOR);
     if (load<u32>(cpu, RUN_STATE) == RUN_RUNNING) return true;
   }
   if (load<u32>(cpu, RUN_STATE) == RUN_WAIT_FOR_SIPI) {
