@@ -293,3 +293,50 @@ test("real-mode interrupts go through the vector table without an error code", a
   assert.equal(short.fault?.vector, 13);
   cpu.close();
 });
+
+test("misaligned accesses are #AC(0) in ring 3 under CR0.AM and RFLAGS.AC only", async () => {
+  const at = TEST_LAYOUT.data;
+  for (const [ring, ac, source, wanted] of [
+    [3, true, `mov eax, [${at + 1}]`, "17(0x0)"],
+    [3, true, `mov [${at + 2}], eax`, "17(0x0)"],
+    [3, true, `add word ptr [${at + 1}], 1`, "17(0x0)"],
+    [3, true, `mov ax, [${at + 2}]; mov al, [${at + 1}]; mov [${at + 4}], eax`, "none"],
+    [3, false, `mov eax, [${at + 1}]`, "none"],
+    [0, true, `mov eax, [${at + 1}]`, "none"],
+  ] as const) {
+    const cpu = machine({ mode: "long", ring });
+    const run = await cpu.run(source, { rflags: ac ? 0x40002n : 2n }, (state) => {
+      state.cr0 |= 0x40000n;
+    });
+    assert.equal(faultOf(run), wanted, `ring ${ring} ${source}`);
+    cpu.close();
+  }
+});
+
+test("virtual-8086 mode is entered by IRET and left through an interrupt gate", async () => {
+  const cpu = machine({ mode: "protected" });
+  const code = 0x9000;
+  // Reads through DS, then asks for the monitor; IOPL is 3.
+  cpu.memory.write(code, Uint8Array.of(0xa1, 0x10, 0x00, 0xcd, 0x80));
+  cpu.memory.write16(0xa010, 0x1234);
+  const frame = [0, 0, 0xa00, 0, 0xb00, 0xff0, 0x23002, code >> 4, 0];
+  const run = await cpu.run(`${frame.map((value) => `push ${value}`).join("; ")}; iretd`);
+  assert.equal(run.fault?.vector, 0x80);
+  assert.equal(run.fault?.rip, 5n);
+  assert.equal(run.fault?.cs, code >> 4);
+  assert.equal(run.fault?.rflags, 0x23002n);
+  assert.equal(run.registers.rax, 0x1234n);
+  const { state } = run;
+  // GS FS DS ES SS ESP EFLAGS CS EIP.
+  assert.equal(state.gpr[4], BigInt(TEST_LAYOUT.ringStackTops[0] - 36));
+  const slot = (index: number) => cpu.memory.read32(TEST_LAYOUT.ringStackTops[0] - 36 + index * 4);
+  assert.deepEqual([slot(3), slot(4), slot(6)], [0xff0, 0xb00, 0xa00]);
+  assert.equal(state.rflags & 0x20000n, 0n);
+  assert.equal(state.segments.ds.selector, 0);
+  // With IOPL below 3, INT and CLI belong to the monitor: #GP(0).
+  frame[6] = 0x22002;
+  const trapped = await cpu.run(`${frame.map((value) => `push ${value}`).join("; ")}; iretd`);
+  assert.equal(faultOf(trapped), "13(0x0)");
+  assert.equal(trapped.fault?.rip, 3n);
+  cpu.close();
+});

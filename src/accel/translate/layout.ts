@@ -30,6 +30,7 @@ export const SLOT_BYTES = 16;
 export const ARENA_NEXT = 0x300; // u32: first free byte of the code arena
 export const CODE_PAGES_NEXT = 0x304; // u32: first free byte of the code-page structures
 export const EMPTY_PAGE = 0x201000; // 4 KiB of 0xff: what a fetch from no memory reads
+export const NO_TLB = 0x210000; // a TLB array without entries, for states in which every access takes the slow path
 export const MAX_SLOTS = 32;
 
 // ---- The state block of a vCPU.

@@ -2,10 +2,10 @@
 // traps. Intel SDM vol. 3A chapter 6; AMD APM vol. 2 chapter 8.
 import {
   COUNT_EXCEPTIONS, COUNT_INTERRUPTS, CPL, CR2, CS, CUR_REC, DEBUG_BP, DEBUG_BREAKPOINTS, DEBUG_PENDING, DEBUG_RESUME,
-  DEBUG_STEP, DEBUG_WATCHPOINTS, DELIVERING, DELIVERING_KIND, DR, EVENT_EXCEPTION, EVENT_INTERRUPT, EVENT_NMI,
+  DEBUG_STEP, DEBUG_WATCHPOINTS, DELIVERING, DELIVERING_KIND, DR, DS, ES, EVENT_EXCEPTION, EVENT_INTERRUPT, EVENT_NMI,
   EVENT_SOFTWARE, EXC_ERROR, EXC_HAS_ERROR, EXC_PAYLOAD, EXC_PENDING, EXC_VECTOR, EXIT_BREAKPOINT, EXIT_BUDGET,
   EXIT_DETAIL, EXIT_HALT, EXIT_INTERCEPT, EXIT_LENGTH, EXIT_REASON, EXIT_REQUEST, EXIT_SHUTDOWN, EXIT_STEP,
-  EXIT_WATCHPOINT, EXTINT, GPR, IDTR_BASE, IDTR_LIMIT, INTERCEPT_EXCEPTIONS, INTERRUPT_CHECK, NMI_MASKED, NMI_PENDING,
+  EXIT_WATCHPOINT, EXTINT, FS, GPR, GS, IDTR_BASE, IDTR_LIMIT, INTERCEPT_EXCEPTIONS, INTERRUPT_CHECK, NMI_MASKED, NMI_PENDING,
   REMAINING, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SIPI_VECTOR, SS, STEP_TRAP,
   TR, WATCH_HIT,
 } from "../layout";
@@ -23,7 +23,7 @@ import {
   SYS_TASK_GATE, SYS_TRAP, SYS_TRAP16,
 } from "./segment-bits";
 import {
-  descriptorAt, descriptorAttributes, descriptorBase, descriptorLimit, dplOf, fillSegment, isNull, nullStack,
+  descriptorAt, descriptorAttributes, descriptorBase, descriptorLimit, dplOf, fillSegment, isNull, nullSegment, nullStack,
   readDescriptor, realSegment, seg, segSelector, setAccessed, setCodeSegment,
 } from "./segments";
 import { setStackPointer, stackMask, stackPointer, stackWrite } from "./stack";
@@ -395,6 +395,9 @@ function deliverProtected(cpu: usize, vector: u32, kind: u32, hasError: bool, er
   const mask = (type & 1) == 0 ? IF : 0;
   if (offset > <u64>descriptorLimit(code)) raiseError(cpu, GP, external);
   const words: u32 = hasError ? 1 : 0;
+  const virtual86 = (flags & VM) != 0;
+  // From virtual-8086 mode only ring 0 can be reached.
+  if (virtual86 && cpl != 0) raiseError(cpu, GP, (selector & 0xfffc) | external);
   if (cpl < load<u32>(cpu, CPL)) {
     innerStack(cpu, cpl, external);
     const selectorSs = innerSelector;
@@ -402,12 +405,22 @@ function deliverProtected(cpu: usize, vector: u32, kind: u32, hasError: bool, er
     const esp = innerPointer;
     const big = (descriptorAttributes(descriptorSs) & ATTR_DB) != 0;
     const pointerMask: u64 = big ? 0xffffffff : 0xffff;
-    const total = (5 + words) * size;
+    const total = ((virtual86 ? 9 : 5) + words) * size;
     const bottom = (esp - total) & pointerMask;
     checkStack(cpu, descriptorSs, bottom, total, selectorSs, external);
     const base = descriptorBase(descriptorSs);
     let at = esp;
     probeWriteSystem(cpu, (base + bottom) & 0xffffffff, total);
+    if (virtual86) {
+      at = innerPush(cpu, base, at, pointerMask, size, segSelector(cpu, GS));
+      at = innerPush(cpu, base, at, pointerMask, size, segSelector(cpu, FS));
+      at = innerPush(cpu, base, at, pointerMask, size, segSelector(cpu, DS));
+      at = innerPush(cpu, base, at, pointerMask, size, segSelector(cpu, ES));
+      nullSegment(cpu, GS, 0);
+      nullSegment(cpu, FS, 0);
+      nullSegment(cpu, DS, 0);
+      nullSegment(cpu, ES, 0);
+    }
     at = innerPush(cpu, base, at, pointerMask, size, segSelector(cpu, SS));
     at = innerPush(cpu, base, at, pointerMask, size, load<u64>(cpu, RSP));
     at = innerPush(cpu, base, at, pointerMask, size, flags);

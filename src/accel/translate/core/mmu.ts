@@ -6,19 +6,19 @@
 import {
   COUNT_CR3_WRITES, COUNT_MMIO, COUNT_TLB_FLUSHES, COUNT_TLB_MISSES, CPL, CR0, CR3, CR4, CUR_REC, DEBUG_PENDING,
   DEBUG_WATCHPOINTS, DEBUG_WP, DIRTY_BITMAP, DR, EMPTY_PAGE, EXIT_ADDRESS, FEATURES, INTERRUPT_CHECK, LINEAR_BITS,
-  MACHINE_BLOCK, MAX_VCPUS, MMU_CLASS_TLB, MMU_CLOCK, MMU_CONTEXTS, MSR_APIC_BASE, MSR_EFER, PDPTR, PHYSICAL_BITS,
+  MACHINE_BLOCK, MAX_VCPUS, MMU_CLASS_TLB, MMU_CLOCK, MMU_CONTEXTS, MSR_APIC_BASE, MSR_EFER, NO_TLB, PDPTR, PHYSICAL_BITS,
   RFLAGS, SLOT_BYTES, SLOT_COUNT, SLOTS, SS, SYS_TLB, TLB, TLB_BASE, TLB_CONTEXTS, TLB_ENTRIES, TLB_ENTRY_BYTES,
   TLB_STRIDE, VCPU_BASE, VCPU_ID, VCPU_STRIDE, WATCH_HIT,
 } from "../layout";
 import { FEATURE_PAGE1GB } from "../feature-bits";
 import { codeWritten, count, pageHasCode } from "./blocks";
-import { GP, SSF, raiseError, raisePageFault } from "./exceptions";
+import { AC as ALIGNMENT_CHECK, GP, SSF, raiseError, raisePageFault } from "./exceptions";
 import { AC } from "./flags";
 import { hostMmioRead, hostMmioWrite } from "./host";
 import { apicRead, apicWrite } from "./lapic";
 import { TLB_ADDEND, TLB_FETCH, TLB_READ, TLB_SPARE, TLB_WRITE, tlbEntry } from "./memory";
 import {
-  CR0_PG, CR0_WP, CR4_PAE, CR4_PCIDE, CR4_PGE, CR4_PSE, CR4_SMAP, CR4_SMEP, EFER_LMA, EFER_NXE, is64,
+  CR0_AM, CR0_PE, CR0_PG, CR0_WP, CR4_PAE, CR4_PCIDE, CR4_PGE, CR4_PSE, CR4_SMAP, CR4_SMEP, EFER_LMA, EFER_NXE, is64,
 } from "./mode";
 import {
   OP_CALL64, OP_CALL64_M, OP_CALL64_R, OP_LEAVE64, OP_POP64_R, OP_PUSH64_I, OP_PUSH64_M, OP_PUSH64_R, OP_RET64,
@@ -354,6 +354,7 @@ function translate(cpu: usize, linear: u64, access: u32, system: u32): u32 {
 
 function fill(cpu: usize, linear: u64, hostPage: u32, cls: u32, readOnly: bool, system: u32): void {
   const tlb: usize = load<u32>(cpu + (system != 0 ? SYS_TLB : TLB));
+  if (tlb == NO_TLB) return;
   const entry = tlbEntry(tlb, linear);
   const page = linear & ~0xfff;
   const watched = watchesPage(cpu, page);
@@ -383,10 +384,24 @@ function markDirty(offset: u32): void {
 
 // ---- Accesses that missed.
 
+// CR0.AM and RFLAGS.AC in ring 3: misaligned accesses are #AC(0). The fast path does not look, so it is not taken then.
+function checksAlignment(cpu: usize): bool {
+  return (
+    (load<u64>(cpu, RFLAGS) & AC) != 0 && load<u32>(cpu, CPL) == 3 && (load<u64>(cpu, CR0) & (CR0_AM | CR0_PE)) == (CR0_AM | CR0_PE)
+  );
+}
+
+// @ts-ignore: decorator
+@inline
+function checkAlignment(cpu: usize, linear: u64, size: u32, system: u32): void {
+  if (system == 0 && load<u32>(cpu, TLB) == NO_TLB && (linear & (size - 1)) != 0) raiseError(cpu, ALIGNMENT_CHECK, 0);
+}
+
 export function slowRead(cpu: usize, linear: u64, size: u32, system: u32): u64 {
   if ((linear & 0xfff) + size > 0x1000) return crossingRead(cpu, linear, size, system);
   const host = translate(cpu, linear, ACCESS_READ, system);
   const gpa = walkGpa;
+  checkAlignment(cpu, linear, size, system);
   watch(cpu, linear, size, false);
   if (host == NO_MEMORY) return mmioRead(cpu, gpa, size);
   return loadSized(host, size);
@@ -439,6 +454,7 @@ function crossingRead(cpu: usize, linear: u64, size: u32, system: u32): u64 {
   const gpa1 = walkGpa;
   const host2 = readHost(cpu, second, system);
   const gpa2 = walkGpa;
+  checkAlignment(cpu, linear, size, system);
   watch(cpu, linear, size, false);
   let value: u64 = 0;
   for (let i: u32 = 0; i < size; i++) {
@@ -457,6 +473,7 @@ export function slowWrite(cpu: usize, linear: u64, size: u32, value: u64, system
   }
   const host = writeHost(cpu, linear, system);
   const gpa = walkGpa;
+  checkAlignment(cpu, linear, size, system);
   watch(cpu, linear, size, true);
   if (host == NO_MEMORY) {
     mmioWrite(cpu, gpa, size, value);
@@ -476,6 +493,7 @@ function crossingWrite(cpu: usize, linear: u64, size: u32, value: u64, system: u
   const gpa1 = walkGpa;
   const host2 = writeHost(cpu, second, system);
   const gpa2 = walkGpa;
+  checkAlignment(cpu, linear, size, system);
   watch(cpu, linear, size, true);
   if (host1 != NO_MEMORY) written(host1, first);
   if (host2 != NO_MEMORY) written(host2, size - first);
@@ -501,6 +519,7 @@ export function slowReadForWrite(cpu: usize, linear: u64, size: u32): u64 {
   }
   const host = writeHost(cpu, linear, 0);
   const gpa = walkGpa;
+  checkAlignment(cpu, linear, size, 0);
   watch(cpu, linear, size, false);
   if (host != NO_MEMORY) return loadSized(host, size);
   // Read-only memory is still read from memory.
@@ -640,7 +659,7 @@ function classTlb(cpu: usize, cls: u32): u32 {
 /** Points TLB and SYS_TLB at the arrays for the present CPL, AC and address space. */
 export function selectTlb(cpu: usize): void {
   const cls = paged(cpu) ? classOf(cpu, 0) : CLASS_SUPERVISOR;
-  store<u32>(cpu, classTlb(cpu, cls), TLB);
+  store<u32>(cpu, checksAlignment(cpu) ? NO_TLB : classTlb(cpu, cls), TLB);
   store<u32>(cpu, classTlb(cpu, CLASS_SUPERVISOR), SYS_TLB);
 }
 

@@ -1,7 +1,7 @@
 // Far transfers: JMP, CALL and RET between segments, call gates, IRET, SYSCALL and SYSENTER and their
 // returns. Intel SDM vol. 2 (the instructions) and vol. 3A 5.8; AMD APM vol. 3.
 import {
-  COUNT_SYSCALLS, CPL, CS, DR, GPR, INTERRUPT_CHECK, MSR_CSTAR, MSR_EFER, MSR_FMASK, MSR_LSTAR, MSR_STAR, MSR_SYSENTER_CS,
+  COUNT_SYSCALLS, CPL, CR4, CS, DR, DS, ES, FS, GPR, GS, INTERRUPT_CHECK, MSR_CSTAR, MSR_EFER, MSR_FMASK, MSR_LSTAR, MSR_STAR, MSR_SYSENTER_CS,
   MSR_SYSENTER_EIP, MSR_SYSENTER_ESP, NMI_MASKED, RFLAGS, RIP, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SS, STEP_TRAP,
   TR, VENDOR,
 } from "../layout";
@@ -10,7 +10,7 @@ import { checkStack, innerDescriptor, innerPointer, innerPush, innerSelector, in
 import { GP, NP, SSF, TS, UD, raise, raiseError, raiseGP, unimplemented } from "./exceptions";
 import { AC, DF, ID, IF, IOPL, NT, RF, TF, VIF, VIP, VM, ARITHMETIC, getFlags, setFlags } from "./flags";
 import { sysRead64, sysWrite64 } from "./memory";
-import { EFER_SCE, is64, isLongMode, isProtected, refreshMode } from "./mode";
+import { CR4_VME, EFER_SCE, is64, isLongMode, isProtected, refreshMode } from "./mode";
 import { canonical, probeWriteSystem } from "./mmu";
 import {
   ATTR_CODE, ATTR_CONFORMING, ATTR_DB, ATTR_DPL_SHIFT, ATTR_G, ATTR_L, ATTR_P, ATTR_S, ATTR_WRITABLE, SYS_CALL,
@@ -335,11 +335,11 @@ export function farReturn(cpu: usize, drop: u64, size: u32): void {
   dropDataSegments(cpu);
 }
 
-/** IRET in every mode but from and to virtual-8086 mode and nested tasks. */
+/** IRET in every mode but from nested tasks. */
 export function interruptReturn(cpu: usize, size: u32): void {
   const flags = getFlags(cpu);
   if (realMode(cpu)) {
-    if (flags & VM) unimplemented(cpu);
+    if ((flags & VM) != 0 && (flags & IOPL) != IOPL) raiseGP(cpu);
     const mask = stackMask(cpu);
     const sp = stackPointer(cpu);
     const offset = stackRead(cpu, sp, size);
@@ -349,8 +349,10 @@ export function interruptReturn(cpu: usize, size: u32): void {
     realSegment(cpu, CS, selector);
     store<u64>(cpu, offset, RIP);
     setStackPointer(cpu, sp + 3 * size);
-    const kept: u64 = size == 2 ? flags & ~(<u64>0xffff) : flags & (VM | VIF | VIP);
-    setFlags(cpu, kept | (popped & (size == 2 ? 0xffff : ~(VM | VIF | VIP))));
+    let kept: u64 = VM | VIF | VIP;
+    if (size == 2) kept |= ~(<u64>0xffff);
+    if (flags & VM) kept |= IOPL;
+    setFlags(cpu, (flags & kept) | (popped & ~kept));
     finishIret(cpu);
     return;
   }
@@ -364,7 +366,10 @@ export function interruptReturn(cpu: usize, size: u32): void {
   const selector = <u32>stackRead(cpu, (sp + size) & mask, size) & 0xffff;
   const popped = stackRead(cpu, (sp + 2 * size) & mask, size);
   const cpl = load<u32>(cpu, CPL);
-  if ((popped & VM) != 0 && cpl == 0 && size == 4 && !isLongMode(cpu)) unimplemented(cpu);
+  if ((popped & VM) != 0 && cpl == 0 && size == 4 && !isLongMode(cpu)) {
+    returnToVirtual86(cpu, offset, selector, popped);
+    return;
+  }
   const code = returnCode(cpu, selector);
   const rpl = selector & 3;
   checkOffset(cpu, code, offset, 0);
@@ -390,6 +395,40 @@ export function interruptReturn(cpu: usize, size: u32): void {
   if (pops) setStackPointer(cpu, pointer);
   else setStackPointer(cpu, sp + 3 * size);
   if (rpl > cpl) dropDataSegments(cpu);
+}
+
+// The rest of the frame: ESP, SS, ES, DS, FS, GS. SDM vol. 3A 21.2.5.
+function returnToVirtual86(cpu: usize, offset: u64, code: u32, popped: u64): void {
+  // VME's redirection of interrupts and virtual IF are not built.
+  if (load<u64>(cpu, CR4) & CR4_VME) unimplemented(cpu);
+  if (offset > 0xffff) raiseGP(cpu);
+  const mask = stackMask(cpu);
+  const sp = stackPointer(cpu);
+  const pointer = stackRead(cpu, (sp + 12) & mask, 4);
+  const stack = <u32>stackRead(cpu, (sp + 16) & mask, 4);
+  const es = <u32>stackRead(cpu, (sp + 20) & mask, 4);
+  const ds = <u32>stackRead(cpu, (sp + 24) & mask, 4);
+  const fs = <u32>stackRead(cpu, (sp + 28) & mask, 4);
+  const gs = <u32>stackRead(cpu, (sp + 32) & mask, 4);
+  virtual86Segment(cpu, CS, code);
+  virtual86Segment(cpu, SS, stack);
+  virtual86Segment(cpu, ES, es);
+  virtual86Segment(cpu, DS, ds);
+  virtual86Segment(cpu, FS, fs);
+  virtual86Segment(cpu, GS, gs);
+  store<u64>(cpu, pointer, RSP);
+  store<u64>(cpu, offset, RIP);
+  setFlags(cpu, popped);
+  store<u32>(cpu, 3, CPL);
+  finishIret(cpu);
+}
+
+function virtual86Segment(cpu: usize, number: u32, selector: u32): void {
+  const at = seg(cpu, number);
+  store<u32>(at, selector & 0xffff, SEG_SELECTOR);
+  store<u64>(at, <u64>(selector & 0xffff) << 4, SEG_BASE);
+  store<u32>(at, 0xffff, SEG_LIMIT);
+  store<u32>(at, ATTR_P | ATTR_S | RING3 | 3, SEG_ATTR);
 }
 
 function finishIret(cpu: usize): void {
