@@ -13,6 +13,7 @@ import { NM, raise, raiseGP, UD } from "./exceptions";
 import { read32, read64, TLB_ADDEND, TLB_READ, TLB_WRITE, tlbEntry, write32, write64 } from "./memory";
 import { probeRead, probeWrite } from "./mmu";
 import { checkMmx } from "./mmx";
+import { mmxTouch } from "./mmx-state";
 import {
   OP_EMMS, OP_FEMMS, OP_FWAIT, OP_FXRSTOR, OP_FXSAVE, OP_LDMXCSR, OP_STMXCSR, OP_XRSTOR, OP_XRSTORS, OP_XSAVE,
   OP_XSAVEC, OP_XSAVEOPT, OP_XSAVES,
@@ -56,6 +57,8 @@ export function execFpuState(cpu: usize, rec: usize, op: u32): void {
     case OP_EMMS:
     case OP_FEMMS:
       checkMmx(cpu);
+      // On AMD's processors EMMS sets TOP to 0 as every MMX instruction does.
+      if (load<u32>(cpu, VENDOR) == 0) mmxTouch(cpu);
       store<u32>(cpu, 0xffff, FTW);
       return;
     case OP_FXSAVE:

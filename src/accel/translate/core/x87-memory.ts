@@ -192,7 +192,11 @@ function loadBcd(cpu: usize, rec: usize): void {
   pushExact(cpu);
 }
 
-function finishStore(cpu: usize, rec: usize, group: u32, linear: u64, stored: bool, popAfter: bool): void {
+function finishStore(
+  cpu: usize, rec: usize, group: u32, linear: u64, size: u32, stored: bool, popAfter: bool,
+): void {
+  // Where an unmasked exception keeps the value from being stored, the operand's own faults still come first.
+  if (!stored) probeWrite(cpu, linear, size);
   setPointers(cpu, rec, group, linear);
   if (stored && popAfter) pop(cpu);
   report(cpu);
@@ -206,7 +210,7 @@ function storeSingle(cpu: usize, rec: usize, popAfter: bool): void {
   else value = toSingle(topExp(cpu), topSig(cpu), load<u32>(cpu, FCW));
   const stored = !unmasked(cpu, IE | OE | UE);
   if (stored) write32(cpu, linear, value);
-  finishStore(cpu, rec, 1, linear, stored, popAfter);
+  finishStore(cpu, rec, 1, linear, 4, stored, popAfter);
 }
 
 function storeDouble(cpu: usize, rec: usize, popAfter: bool): void {
@@ -217,7 +221,7 @@ function storeDouble(cpu: usize, rec: usize, popAfter: bool): void {
   else value = toDouble(topExp(cpu), topSig(cpu), load<u32>(cpu, FCW));
   const stored = !unmasked(cpu, IE | OE | UE);
   if (stored) write64(cpu, linear, value);
-  finishStore(cpu, rec, 5, linear, stored, popAfter);
+  finishStore(cpu, rec, 5, linear, 8, stored, popAfter);
 }
 
 function storeExtended(cpu: usize, rec: usize): void {
@@ -227,7 +231,7 @@ function storeExtended(cpu: usize, rec: usize): void {
   else setResult(topExp(cpu), topSig(cpu));
   const stored = mayStore(cpu);
   if (stored) write80(cpu, linear, resultSig, resultExp);
-  finishStore(cpu, rec, 3, linear, stored, true);
+  finishStore(cpu, rec, 3, linear, 10, stored, true);
 }
 
 function write80(cpu: usize, linear: u64, low: u64, high: u32): void {
@@ -251,7 +255,7 @@ function storeInteger(cpu: usize, rec: usize, group: u32, size: u32, popAfter: b
     else if (size == 4) write32(cpu, linear, <u32>value);
     else write64(cpu, linear, value);
   }
-  finishStore(cpu, rec, group, linear, stored, popAfter);
+  finishStore(cpu, rec, group, linear, size, stored, popAfter);
 }
 
 function storeBcd(cpu: usize, rec: usize): void {
@@ -267,5 +271,5 @@ function storeBcd(cpu: usize, rec: usize): void {
   }
   const stored = mayStore(cpu);
   if (stored) write80(cpu, linear, low, high);
-  finishStore(cpu, rec, 7, linear, stored, true);
+  finishStore(cpu, rec, 7, linear, 10, stored, true);
 }
