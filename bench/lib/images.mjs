@@ -1,0 +1,94 @@
+// What the guests run: guestbench compiled here, and initramfs images around it. Kept in the cache folder by digest.
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const GUEST = fileURLToPath(new URL("../guest/", import.meta.url));
+const DIST = new URL("../../dist/", import.meta.url);
+const { cacheFolder } = await import(new URL("node/cache-folder.js", DIST));
+const { writeCpio, S_IFCHR, S_IFDIR, S_IFREG } = await import(new URL("node/cpio.js", DIST));
+
+const DEVICES = [
+  { path: "dev", mode: S_IFDIR | 0o755 },
+  { path: "dev/console", mode: S_IFCHR | 0o600, device: [5, 1] },
+];
+
+function folder() {
+  const path = join(cacheFolder(), "bench");
+  mkdirSync(path, { recursive: true });
+  return path;
+}
+
+/** Compiles guestbench. `bits` is 64, or 32 for i386, which needs gcc-multilib. Its path, or null where gcc cannot. */
+export function guestbench(bits) {
+  const sources = readdirSync(GUEST).filter((name) => /\.[ch]$/.test(name));
+  const digest = createHash("sha256").update(String(bits));
+  for (const name of sources.sort()) digest.update(readFileSync(join(GUEST, name)));
+  const path = join(folder(), `guestbench-${digest.digest("hex").slice(0, 16)}`);
+  if (existsSync(path)) return path;
+  const files = sources.filter((name) => name.endsWith(".c")).map((name) => join(GUEST, name));
+  const options = ["-O2", "-static", "-s", "-Wall", "-Wextra", "-Wno-format-overflow", `-m${bits}`];
+  const { status, stderr, error } = spawnSync("gcc", [...options, "-o", path, ...files], { encoding: "utf8" });
+  if (status === 0) return path;
+  if (bits === 64) throw new Error(`bench needs gcc and libc6-dev: ${error?.message ?? stderr}`);
+  return null;
+}
+
+/** An initramfs whose /init is guestbench. */
+export function guestbenchImage(bits) {
+  const program = guestbench(bits);
+  if (!program) return null;
+  const entries = [...DEVICES, { path: "init", mode: S_IFREG | 0o755, data: readFileSync(program) }];
+  return write(`guestbench-${bits}.cpio`, writeCpio(entries));
+}
+
+/** The default guest's initramfs, and over it an /init that runs the shell programs. */
+export function shellImage(defaultInitrd) {
+  const file = (path, name, mode) => ({ path, mode: S_IFREG | mode, data: readFileSync(join(GUEST, name)) });
+  const entries = [...DEVICES, { path: "tmp", mode: S_IFDIR | 0o777 }, { path: "proc", mode: S_IFDIR | 0o755 }];
+  entries.push(file("init", "shell-init", 0o755), file("shell.sh", "shell.sh", 0o644));
+  const data = compressedText();
+  if (data) entries.push({ path: "data.xz", mode: S_IFREG | 0o644, data });
+  // Archives may follow each other, aligned on 4 bytes: later files replace earlier ones.
+  const padding = Buffer.alloc((4 - (defaultInitrd.length % 4)) % 4);
+  return write("shell.cpio", Buffer.concat([defaultInitrd, padding, writeCpio(entries)]));
+}
+
+/** Eight MiB of text as xz has it; null where the host has no xz. */
+export function compressedText() {
+  const path = join(folder(), "data.xz");
+  if (existsSync(path)) return readFileSync(path);
+  let x = 7;
+  const lines = [];
+  for (let size = 0; size < 8 << 20; ) {
+    x = (x * 16807) % 2147483647;
+    // Exact: the product is below 2^53.
+    const y = Number((BigInt(x) * 48271n) % 2147483647n);
+    const line = `${y.toString(16).padStart(8, "0")} record ${x % 5003} ${"lorem ipsum dolor".slice(x % 9)}\n`;
+    lines.push(line);
+    size += line.length;
+  }
+  try {
+    const bytes = execFileSync("xz", ["-6", "-c"], { input: lines.join(""), maxBuffer: 1 << 24 });
+    writeFileSync(path, bytes);
+    return bytes;
+  } catch {
+    return null;
+  }
+}
+
+function write(name, bytes) {
+  const path = join(folder(), name);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+export function shellScript() {
+  return join(GUEST, "shell.sh");
+}
+
+export function dataFile() {
+  return compressedText() ? join(folder(), "data.xz") : null;
+}
