@@ -36,12 +36,22 @@ export interface DeviceClock {
   wallTime(): number;
 }
 
-/** A byte stream to the outside: a terminal, a file, a socket. */
+/**
+ * A byte stream to the outside: a terminal, a file, a socket. The optional members are for streams that can be
+ * slow: without them the device takes whatever comes and the stream takes whatever the guest writes.
+ */
 export interface CharBackend {
   /** Bytes from the guest. */
   write(bytes: Uint8Array): void;
-  /** Bytes to the guest come by this callback; the device takes at most what `room()` said. */
+  /** Bytes to the guest come by this callback. The device keeps what its FIFO cannot take yet. */
   onData(callback: (bytes: Uint8Array) => void): void;
+  /** The device has much waiting: bring no more until `resume`. */
+  pause?(): void;
+  resume?(): void;
+  /** Whether `write` may be called now. While not, the guest's bytes stay in the device, and it sees a busy line. */
+  writable?(): boolean;
+  /** Calls back whenever `writable` turns true. */
+  onWritable?(callback: () => void): void;
 }
 
 /** Plain data that survives JSON: numbers, strings, booleans, arrays, objects of these. */

@@ -25,7 +25,8 @@ export function checkNumber(device: string, value: PlainData | undefined, max: n
 /** A finite time in nanoseconds, or null. Throws StateError. */
 export function checkTime(device: string, value: PlainData | undefined, name: string): number | null {
   if (value === null) return null;
-  if (typeof value !== "number" || !Number.isFinite(value)) throw new StateError(`${device}: ${name} is not a time`);
+  if (typeof value !== "number" || !(Math.abs(value) <= Number.MAX_SAFE_INTEGER))
+    throw new StateError(`${device}: ${name} is not a time`);
   return value;
 }
 

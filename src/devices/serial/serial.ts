@@ -1,319 +1,439 @@
 /**
- * A 16550A UART with FIFOs: National Semiconductor PC16550D data sheet. The line runs at the speed of
- * the backend: a byte written is on its way at once, and the divisor is kept without effect.
+ * A 16550A serial port with its FIFOs. National Semiconductor PC16550D data sheet.
  *
- *     const serial = new Serial({ interrupt: router.line(4), clock, backend });
+ *     const serial = new Serial({ clock, interrupt: line(4), backend });
  *     ports.add("serial", 0x3f8, 8, serial);
+ *
+ * Characters leave at once, as fast as the backend takes them; the divisor only sets how long the receiver waits
+ * before it reports a FIFO that is not full enough. Input beyond the FIFO waits in the device, as it would in the
+ * sender under hardware flow control.
  */
-import type { BusDevice, CharBackend, ClockTimer, DeviceClock, InterruptLine, PlainData, Stateful } from "../device.js";
-import { checkBoolean, checkNumber, checkNumbers, checkVersion } from "../state.js";
+import { readBytes, writeBytes } from "../byte-registers.js";
+import type { BusDevice, CharBackend, ClockTimer, DeviceClock, InterruptLine, Stateful } from "../device.js";
+import { byte, count, flag, list, literal, nullable, object, type StateOf, time, word } from "../state-shape.js";
 
-// Register offsets. With LCR.DLAB set, 0 and 1 are the divisor latch.
+/** Receiver buffer and transmitter holding register; with DLAB the divisor's low byte. */
 const DATA = 0;
+/** Interrupt enable; with DLAB the divisor's high byte. */
 const IER = 1;
+/** Read: interrupt identification. Write: FIFO control. */
 const IIR_FCR = 2;
 const LCR = 3;
 const MCR = 4;
 const LSR = 5;
 const MSR = 6;
-const SCR = 7;
+// The eighth register is the scratch byte.
 
 const IER_RECEIVED = 1 << 0;
-const IER_THRE = 1 << 1;
+const IER_TRANSMITTER_EMPTY = 1 << 1;
 const IER_LINE_STATUS = 1 << 2;
 const IER_MODEM_STATUS = 1 << 3;
+const IER_MASK = 0x0f;
 
-const IIR_NONE = 0x01;
-const IIR_MODEM_STATUS = 0x00;
-const IIR_THRE = 0x02;
-const IIR_RECEIVED = 0x04;
+/** IIR values, highest priority first. */
 const IIR_LINE_STATUS = 0x06;
+const IIR_RECEIVED = 0x04;
 const IIR_TIMEOUT = 0x0c;
-const IIR_FIFOS = 0xc0;
+const IIR_TRANSMITTER_EMPTY = 0x02;
+const IIR_MODEM_STATUS = 0x00;
+const IIR_NONE = 0x01;
+const IIR_FIFOS_ENABLED = 0xc0;
 
 const FCR_ENABLE = 1 << 0;
 const FCR_CLEAR_RECEIVER = 1 << 1;
 const FCR_CLEAR_TRANSMITTER = 1 << 2;
+/** Characters in the receiver FIFO that make an interrupt, by FCR bits 7-6. */
 const TRIGGER_LEVELS = [1, 4, 8, 14];
 
+const LCR_WORD_LENGTH = 0x03;
+const LCR_STOP_BITS = 1 << 2;
+const LCR_PARITY = 1 << 3;
 const LCR_BREAK = 1 << 6;
 const LCR_DLAB = 1 << 7;
 
 const MCR_DTR = 1 << 0;
 const MCR_RTS = 1 << 1;
 const MCR_OUT1 = 1 << 2;
+/** On a PC this output lets the interrupt through to the bus. */
 const MCR_OUT2 = 1 << 3;
-const MCR_LOOP = 1 << 4;
+const MCR_LOOPBACK = 1 << 4;
+const MCR_MASK = 0x1f;
 
 const LSR_DATA_READY = 1 << 0;
 const LSR_OVERRUN = 1 << 1;
+const LSR_FRAMING = 1 << 3;
 const LSR_BREAK = 1 << 4;
-const LSR_THRE = 1 << 5;
-const LSR_TEMT = 1 << 6;
-const LSR_ERRORS = 0x1e;
+const LSR_HOLDING_EMPTY = 1 << 5;
+const LSR_TRANSMITTER_EMPTY = 1 << 6;
+const LSR_FIFO_ERROR = 1 << 7;
 
 const MSR_CTS = 1 << 4;
 const MSR_DSR = 1 << 5;
 const MSR_RI = 1 << 6;
 const MSR_DCD = 1 << 7;
+const MSR_DELTA = 0x0f;
+/** A terminal that is there and ready. */
+const MSR_CONNECTED = MSR_CTS | MSR_DSR | MSR_DCD;
 
-const FIFO_BYTES = 16;
-/** Four characters of 10 bits at 115200 baud without a new one: the receive timeout. */
-const TIMEOUT_NS = 347_000;
-/** What waits on the host's side for room in the FIFO; beyond this the backend is too fast and bytes are lost. */
-const MAX_WAITING = 1 << 20;
-const VERSION = 1;
+const FIFO_SIZE = 16;
+/** The UART's clock is 1.8432 MHz, divided by 16 and by the divisor. */
+const BASE_BAUD = 115200;
+/** Above this many waiting bytes the backend is asked to pause, and to go on below the second. */
+const INPUT_HIGH = 4096;
+const INPUT_LOW = 1024;
+/** A backend that does not pause loses bytes above this, with an overrun: host memory is not the guest's to fill. */
+const INPUT_LIMIT = 65536;
+
+const SHAPE = object({
+  version: literal(1),
+  interruptEnable: byte,
+  fifoControl: byte,
+  lineControl: byte,
+  modemControl: byte,
+  modemDelta: byte,
+  scratch: byte,
+  divisor: word,
+  overrun: flag,
+  /** Received characters in the low byte, their LSR error bits above it. */
+  received: list(word, 0, FIFO_SIZE),
+  transmit: list(byte, 0, FIFO_SIZE),
+  /** The transmitter-empty interrupt is pending: it is an event, not a level. */
+  transmitterEmpty: flag,
+  timeout: flag,
+  timeoutAt: nullable(time),
+  /** Input that did not fit into the FIFO yet. */
+  waiting: list(byte, 0, INPUT_LIMIT),
+  /** Bytes lost because the backend did not pause. */
+  lost: count,
+});
+
+export type SerialState = StateOf<typeof SHAPE>;
 
 export interface SerialOptions {
-  interrupt: InterruptLine;
   clock: DeviceClock;
-  /** null: nothing is connected. */
+  interrupt: InterruptLine;
+  /** The other end; null for nothing connected. */
   backend: CharBackend | null;
 }
 
-export class Serial implements BusDevice, Stateful<PlainData> {
-  private readonly interrupt: InterruptLine;
-  private readonly backend: CharBackend | null;
-  private readonly timeout: ClockTimer;
-  private readonly out = new Uint8Array(1);
+export class Serial implements BusDevice, Stateful<SerialState> {
+  private state: SerialState = {
+    version: 1,
+    interruptEnable: 0,
+    fifoControl: 0,
+    lineControl: 0,
+    modemControl: 0,
+    modemDelta: 0,
+    scratch: 0,
+    divisor: 12,
+    overrun: false,
+    received: [],
+    transmit: [],
+    transmitterEmpty: false,
+    timeout: false,
+    timeoutAt: null,
+    waiting: [],
+    lost: 0,
+  };
+  private readonly timer: ClockTimer;
+  private paused = false;
 
-  private ier = 0;
-  private fcr = 0;
-  private lcr = 0;
-  private mcr = 0;
-  private scr = 0;
-  private divisor = 12;
-  private lineErrors = 0;
-  private modemDelta = 0;
-  private thrPending = false;
-  private timedOut = false;
-  private received: number[] = [];
-  /** Bytes from the backend that the FIFO has no room for yet. */
-  private waiting: number[] = [];
-
-  constructor({ interrupt, clock, backend }: SerialOptions) {
-    this.interrupt = interrupt;
-    this.backend = backend;
-    this.timeout = clock.timer(() => {
-      if (this.received.length > 0) {
-        this.timedOut = true;
-        this.update();
-      }
+  constructor(private readonly options: SerialOptions) {
+    this.timer = options.clock.timer(() => {
+      this.state.timeoutAt = null;
+      this.state.timeout = this.state.received.length > 0;
+      this.update();
     });
-    this.clock = clock;
-    backend?.onData((bytes) => this.receive(bytes));
+    options.backend?.onData((bytes) => this.receive(bytes));
+    options.backend?.onWritable?.(() => {
+      this.drain();
+      this.update();
+    });
   }
-  private readonly clock: DeviceClock;
 
-  read(offset: number, _size: number): number {
-    switch (offset) {
+  read(offset: number, size: number): number {
+    return readBytes(this, offset, size);
+  }
+
+  write(offset: number, size: number, value: number): void {
+    writeBytes(this, offset, size, value);
+  }
+
+  readByte(offset: number): number {
+    const state = this.state;
+    const divisorAccess = (state.lineControl & LCR_DLAB) !== 0;
+    switch (offset & 7) {
       case DATA:
-        return this.lcr & LCR_DLAB ? this.divisor & 0xff : this.readData();
+        return divisorAccess ? state.divisor & 0xff : this.takeReceived();
       case IER:
-        return this.lcr & LCR_DLAB ? this.divisor >> 8 : this.ier;
+        return divisorAccess ? state.divisor >>> 8 : state.interruptEnable;
       case IIR_FCR: {
-        const identification = this.identify();
-        // Reading THRE's identification acknowledges it.
-        if (identification === IIR_THRE) {
-          this.thrPending = false;
+        const cause = this.pendingInterrupt();
+        if (cause === IIR_TRANSMITTER_EMPTY) {
+          state.transmitterEmpty = false;
           this.update();
         }
-        return identification | (this.fcr & FCR_ENABLE ? IIR_FIFOS : 0);
+        return cause | (this.fifos ? IIR_FIFOS_ENABLED : 0);
       }
       case LCR:
-        return this.lcr;
+        return state.lineControl;
       case MCR:
-        return this.mcr;
+        return state.modemControl;
       case LSR: {
-        const value = LSR_THRE | LSR_TEMT | this.lineErrors | (this.received.length > 0 ? LSR_DATA_READY : 0);
-        this.lineErrors = 0;
+        const status = this.lineStatus();
+        state.overrun = false;
+        if (state.received.length > 0) state.received[0] &= 0xff;
         this.update();
-        return value;
+        return status;
       }
       case MSR: {
-        const value = this.modemLines() | this.modemDelta;
-        this.modemDelta = 0;
+        const status = this.modemLines() | state.modemDelta;
+        state.modemDelta = 0;
         this.update();
-        return value;
+        return status;
       }
       default:
-        return this.scr;
+        return state.scratch;
     }
   }
 
-  write(offset: number, _size: number, value: number): void {
-    const byte = value & 0xff;
-    switch (offset) {
+  writeByte(offset: number, value: number): void {
+    const state = this.state;
+    const divisorAccess = (state.lineControl & LCR_DLAB) !== 0;
+    switch (offset & 7) {
       case DATA:
-        if (this.lcr & LCR_DLAB) this.divisor = (this.divisor & 0xff00) | byte;
-        else this.transmit(byte);
+        if (divisorAccess) state.divisor = (state.divisor & 0xff00) | value;
+        else this.transmit(value);
         break;
       case IER:
-        if (this.lcr & LCR_DLAB) this.divisor = (this.divisor & 0xff) | (byte << 8);
-        else {
-          // Enabling THRE while the holding register is empty interrupts at once.
-          if (byte & IER_THRE && !(this.ier & IER_THRE)) this.thrPending = true;
-          this.ier = byte & 0x0f;
-          this.update();
+        if (divisorAccess) {
+          state.divisor = (state.divisor & 0xff) | (value << 8);
+          break;
         }
+        // Enabling the interrupt while the transmitter is empty raises it: drivers start their output with that.
+        if (value & ~state.interruptEnable & IER_TRANSMITTER_EMPTY && state.transmit.length === 0) {
+          state.transmitterEmpty = true;
+        }
+        state.interruptEnable = value & IER_MASK;
         break;
       case IIR_FCR:
-        this.writeFifoControl(byte);
+        this.controlFifos(value);
         break;
-      case LCR:
-        if (byte & LCR_BREAK && !(this.lcr & LCR_BREAK) && this.mcr & MCR_LOOP) {
-          this.lineErrors |= LSR_BREAK;
-          this.push(0);
-        }
-        this.lcr = byte;
-        break;
-      case MCR: {
-        const before = this.modemLines();
-        this.mcr = byte & 0x1f;
-        this.noteModemChange(before);
-        this.update();
+      case LCR: {
+        const breakStarts = (value & ~state.lineControl & LCR_BREAK) !== 0;
+        state.lineControl = value;
+        if (breakStarts && state.modemControl & MCR_LOOPBACK) this.receiveBreak();
         break;
       }
-      case SCR:
-        this.scr = byte;
+      case MCR: {
+        const before = this.modemLines();
+        state.modemControl = value & MCR_MASK;
+        const changed = before ^ this.modemLines();
+        state.modemDelta |= (changed & (MSR_CTS | MSR_DSR | MSR_DCD)) >>> 4;
+        // The ring indicator counts when it ends.
+        if (changed & before & MSR_RI) state.modemDelta |= MSR_RI >>> 4;
+        this.refill();
+        this.drain();
         break;
+      }
+      case LSR:
+      case MSR:
+        break; // Written by factory tests only.
       default:
-        // LSR and MSR are read-only.
-        break;
-    }
-  }
-
-  save(): PlainData {
-    return {
-      version: VERSION,
-      ier: this.ier,
-      fcr: this.fcr,
-      lcr: this.lcr,
-      mcr: this.mcr,
-      scr: this.scr,
-      divisor: this.divisor,
-      lineErrors: this.lineErrors,
-      modemDelta: this.modemDelta,
-      thrPending: this.thrPending,
-      timedOut: this.timedOut,
-      received: [...this.received],
-      waiting: [...this.waiting],
-    };
-  }
-
-  restore(state: PlainData): void {
-    const fields = checkVersion("serial", state, VERSION);
-    const byte = (name: string) => checkNumber("serial", fields[name], 0xff, name);
-    const next = {
-      ier: byte("ier") & 0x0f,
-      fcr: byte("fcr"),
-      lcr: byte("lcr"),
-      mcr: byte("mcr") & 0x1f,
-      scr: byte("scr"),
-      divisor: checkNumber("serial", fields.divisor, 0xffff, "divisor"),
-      lineErrors: byte("lineErrors") & LSR_ERRORS,
-      modemDelta: byte("modemDelta") & 0x0f,
-      thrPending: checkBoolean("serial", fields.thrPending, "thrPending"),
-      timedOut: checkBoolean("serial", fields.timedOut, "timedOut"),
-      received: checkNumbers("serial", fields.received, FIFO_BYTES, 0xff, "received", false),
-      waiting: checkNumbers("serial", fields.waiting, MAX_WAITING, 0xff, "waiting", false),
-    };
-    Object.assign(this, next);
-    if (this.received.length > 0) this.timeout.arm(this.clock.now() + TIMEOUT_NS);
-    this.update();
-  }
-
-  private get fifoLimit(): number {
-    return this.fcr & FCR_ENABLE ? FIFO_BYTES : 1;
-  }
-
-  private receive(bytes: Uint8Array): void {
-    if (this.mcr & MCR_LOOP) return;
-    for (const byte of bytes) {
-      if (this.received.length < this.fifoLimit && this.waiting.length === 0) this.push(byte);
-      else if (this.waiting.length < MAX_WAITING) this.waiting.push(byte);
-      else this.lineErrors |= LSR_OVERRUN;
+        state.scratch = value;
     }
     this.update();
   }
 
-  private push(byte: number): void {
-    if (this.received.length >= this.fifoLimit) {
-      this.lineErrors |= LSR_OVERRUN;
-      return;
-    }
-    this.received.push(byte);
-    this.timedOut = false;
-    this.timeout.arm(this.clock.now() + TIMEOUT_NS);
-  }
-
-  private readData(): number {
-    const byte = this.received.shift() ?? 0;
-    this.timedOut = false;
-    while (this.waiting.length > 0 && this.received.length < this.fifoLimit) this.push(this.waiting.shift() ?? 0);
-    if (this.received.length === 0) this.timeout.cancel();
-    else this.timeout.arm(this.clock.now() + TIMEOUT_NS);
-    this.update();
-    return byte;
-  }
-
-  private transmit(byte: number): void {
-    if (this.mcr & MCR_LOOP) this.push(byte);
-    else {
-      this.out[0] = byte;
-      this.backend?.write(this.out);
-    }
-    this.thrPending = true;
+  /** A break condition arrives on the line, as a terminal sends it for SysRq. */
+  receiveBreak(): void {
+    this.accept(0 | ((LSR_BREAK | LSR_FRAMING) << 8));
     this.update();
   }
 
-  private writeFifoControl(value: number): void {
-    const toggled = ((value ^ this.fcr) & FCR_ENABLE) !== 0;
-    this.fcr = value & FCR_ENABLE ? value & 0xc9 : 0;
-    if (toggled || value & FCR_CLEAR_RECEIVER) {
-      this.received = [];
-      this.timedOut = false;
-      this.timeout.cancel();
-    }
-    if (toggled || value & FCR_CLEAR_TRANSMITTER) this.thrPending = true;
-    while (this.waiting.length > 0 && this.received.length < this.fifoLimit) this.push(this.waiting.shift() ?? 0);
+  save(): SerialState {
+    return SHAPE.parse(this.state, "serial");
+  }
+
+  restore(state: SerialState): void {
+    this.state = SHAPE.parse(state, "serial");
+    this.timer.cancel();
+    if (this.state.timeoutAt !== null) this.timer.arm(this.state.timeoutAt);
+    this.throttle();
+    this.drain();
     this.update();
   }
 
-  // A connected terminal asserts CTS, DSR and DCD; in loopback the outputs come back.
+  private get fifos(): boolean {
+    return (this.state.fifoControl & FCR_ENABLE) !== 0;
+  }
+
+  private get capacity(): number {
+    return this.fifos ? FIFO_SIZE : 1;
+  }
+
+  private get triggerLevel(): number {
+    return this.fifos ? TRIGGER_LEVELS[this.state.fifoControl >>> 6] : 1;
+  }
+
+  private lineStatus(): number {
+    const { received, transmit, overrun } = this.state;
+    let status = overrun ? LSR_OVERRUN : 0;
+    if (received.length > 0) status |= LSR_DATA_READY | (received[0] >>> 8);
+    if (transmit.length === 0) status |= LSR_HOLDING_EMPTY | LSR_TRANSMITTER_EMPTY;
+    if (this.fifos && received.some((character) => character > 0xff)) status |= LSR_FIFO_ERROR;
+    return status;
+  }
+
+  /** MSR bits 7-4: the modem's lines, or in loopback the port's own outputs. */
   private modemLines(): number {
-    if (!(this.mcr & MCR_LOOP)) return MSR_CTS | MSR_DSR | MSR_DCD;
+    const control = this.state.modemControl;
+    if ((control & MCR_LOOPBACK) === 0) return this.options.backend === null ? 0 : MSR_CONNECTED;
     return (
-      (this.mcr & MCR_RTS ? MSR_CTS : 0) |
-      (this.mcr & MCR_DTR ? MSR_DSR : 0) |
-      (this.mcr & MCR_OUT1 ? MSR_RI : 0) |
-      (this.mcr & MCR_OUT2 ? MSR_DCD : 0)
+      (control & MCR_RTS ? MSR_CTS : 0) |
+      (control & MCR_DTR ? MSR_DSR : 0) |
+      (control & MCR_OUT1 ? MSR_RI : 0) |
+      (control & MCR_OUT2 ? MSR_DCD : 0)
     );
   }
 
-  private noteModemChange(before: number): void {
-    const now = this.modemLines();
-    const changed = (before ^ now) >> 4;
-    // CTS, DSR and DCD set their delta on each change, RI when it falls.
-    this.modemDelta |= changed & 0x0b;
-    if (before & MSR_RI && !(now & MSR_RI)) this.modemDelta |= 0x04;
-  }
-
-  private identify(): number {
-    if (this.ier & IER_LINE_STATUS && this.lineErrors) return IIR_LINE_STATUS;
-    if (this.ier & IER_RECEIVED) {
-      const level = this.fcr & FCR_ENABLE ? (TRIGGER_LEVELS[this.fcr >> 6] ?? 1) : 1;
-      if (this.received.length >= level) return IIR_RECEIVED;
-      if (this.timedOut && this.received.length > 0) return IIR_TIMEOUT;
-    }
-    if (this.ier & IER_THRE && this.thrPending) return IIR_THRE;
-    if (this.ier & IER_MODEM_STATUS && this.modemDelta) return IIR_MODEM_STATUS;
+  private pendingInterrupt(): number {
+    const { interruptEnable, received, overrun, timeout, transmitterEmpty, modemDelta } = this.state;
+    const error = overrun || (received.length > 0 && received[0] > 0xff);
+    if (interruptEnable & IER_LINE_STATUS && error) return IIR_LINE_STATUS;
+    if (interruptEnable & IER_RECEIVED && received.length >= this.triggerLevel) return IIR_RECEIVED;
+    if (interruptEnable & IER_RECEIVED && timeout) return IIR_TIMEOUT;
+    if (interruptEnable & IER_TRANSMITTER_EMPTY && transmitterEmpty) return IIR_TRANSMITTER_EMPTY;
+    if (interruptEnable & IER_MODEM_STATUS && modemDelta & MSR_DELTA) return IIR_MODEM_STATUS;
     return IIR_NONE;
   }
 
-  // OUT2 gates the interrupt on a PC's board.
   private update(): void {
-    const enabled = (this.mcr & (MCR_OUT2 | MCR_LOOP)) === MCR_OUT2;
-    this.interrupt.set(enabled && this.identify() !== IIR_NONE);
+    // In loopback the output pins are inactive, OUT2 among them.
+    const gate = (this.state.modemControl & (MCR_OUT2 | MCR_LOOPBACK)) === MCR_OUT2;
+    this.options.interrupt.set(gate && this.pendingInterrupt() !== IIR_NONE);
+  }
+
+  private controlFifos(value: number): void {
+    const state = this.state;
+    // A change of the enable bit empties both FIFOs; without it the other bits are not programmed.
+    const toggled = ((value ^ state.fifoControl) & FCR_ENABLE) !== 0;
+    if (toggled || value & FCR_CLEAR_RECEIVER) {
+      state.received = [];
+      this.stopTimeout();
+    }
+    if (toggled || value & FCR_CLEAR_TRANSMITTER) {
+      if (state.transmit.length > 0) state.transmitterEmpty = true;
+      state.transmit = [];
+    }
+    state.fifoControl = value & FCR_ENABLE ? value & 0xc9 : 0;
+    this.refill();
+  }
+
+  private transmit(value: number): void {
+    const state = this.state;
+    state.transmitterEmpty = false;
+    if (state.modemControl & MCR_LOOPBACK) {
+      this.accept(value & (0xff >>> (3 - (state.lineControl & LCR_WORD_LENGTH))));
+      state.transmitterEmpty = true;
+      return;
+    }
+    // Written although full: in the holding register the last character stays, in the FIFO the first ones.
+    if (state.transmit.length < this.capacity) state.transmit.push(value);
+    else if (!this.fifos) state.transmit[0] = value;
+    this.drain();
+  }
+
+  /** Hands the transmitter's characters to the backend as far as it takes them. */
+  private drain(): void {
+    const { backend } = this.options;
+    const state = this.state;
+    if (state.transmit.length === 0 || state.modemControl & MCR_LOOPBACK) return;
+    if (backend !== null) {
+      if (backend.writable !== undefined && !backend.writable()) return;
+      backend.write(Uint8Array.from(state.transmit));
+    }
+    state.transmit = [];
+    state.transmitterEmpty = true;
+  }
+
+  private receive(bytes: Uint8Array): void {
+    const { waiting } = this.state;
+    const room = INPUT_LIMIT - waiting.length;
+    for (const value of bytes.subarray(0, room)) waiting.push(value);
+    if (bytes.length > room) {
+      this.state.lost += bytes.length - room;
+      this.state.overrun = true;
+    }
+    this.refill();
+    this.throttle();
+    this.update();
+  }
+
+  /** Moves waiting input into the FIFO. In loopback the receiver is cut off from the line. */
+  private refill(): void {
+    const { waiting, received, modemControl } = this.state;
+    if (waiting.length === 0 || modemControl & MCR_LOOPBACK) return;
+    const moved = Math.min(this.capacity - received.length, waiting.length);
+    if (moved <= 0) return;
+    received.push(...waiting.splice(0, moved));
+    this.startTimeout();
+    this.throttle();
+  }
+
+  /** One character from the line itself, which does not wait. */
+  private accept(character: number): void {
+    const { received } = this.state;
+    if (received.length < this.capacity) {
+      received.push(character);
+    } else {
+      this.state.overrun = true;
+      if (!this.fifos) received[0] = character;
+    }
+    this.startTimeout();
+  }
+
+  private takeReceived(): number {
+    const { received } = this.state;
+    const character = received.shift() ?? 0;
+    this.stopTimeout();
+    this.refill();
+    if (received.length > 0) this.startTimeout();
+    this.update();
+    return character & 0xff;
+  }
+
+  /** The receiver reports what is in its FIFO after four character times without a new character or a read. */
+  private startTimeout(): void {
+    const state = this.state;
+    if (!this.fifos || state.received.length >= this.triggerLevel) {
+      this.timer.cancel();
+      state.timeoutAt = null;
+      return;
+    }
+    const { lineControl } = state;
+    const bits =
+      7 + (lineControl & LCR_WORD_LENGTH) + (lineControl & LCR_STOP_BITS ? 1 : 0) + (lineControl & LCR_PARITY ? 1 : 0);
+    const baud = BASE_BAUD / (state.divisor || 1);
+    state.timeoutAt = this.options.clock.now() + Math.ceil((4 * bits * 1e9) / baud);
+    this.timer.arm(state.timeoutAt);
+  }
+
+  private stopTimeout(): void {
+    this.timer.cancel();
+    this.state.timeoutAt = null;
+    this.state.timeout = false;
+  }
+
+  private throttle(): void {
+    const { backend } = this.options;
+    const waiting = this.state.waiting.length;
+    if (!this.paused && waiting > INPUT_HIGH) {
+      this.paused = true;
+      backend?.pause?.();
+    } else if (this.paused && waiting < INPUT_LOW) {
+      this.paused = false;
+      backend?.resume?.();
+    }
   }
 }

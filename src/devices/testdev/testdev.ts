@@ -50,12 +50,13 @@ export class TestDevice implements Stateful<PlainData> {
   }
 
   save(): PlainData {
-    const memory = Array.from(this.memoryBytes, (value) => value.toString(16).padStart(2, "0")).join("");
+    const used = this.memoryBytes.findLastIndex((value) => value !== 0) + 1;
+    const hex = Array.from(this.memoryBytes.subarray(0, used), (value) => value.toString(16).padStart(2, "0"));
     return {
       version: VERSION,
       data: new DataView(this.dataBytes.buffer).getUint32(0, true),
       levels: this.levels,
-      memory: memory.replace(/(00)+$/, ""),
+      memory: hex.join(""),
     };
   }
 

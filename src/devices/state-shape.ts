@@ -1,0 +1,91 @@
+/**
+ * Shapes of saved states. A device names the shape of its state once; its type, the copy that `save`
+ * hands out and the check that `restore` makes before anything changes all follow from it.
+ *
+ *     const SHAPE = object({ version: literal(1), mask: byte, request: byte });
+ *     type State = StateOf<typeof SHAPE>;
+ */
+import { type PlainData, StateError } from "./device.js";
+
+export interface Shape<T extends PlainData> {
+  /** A copy of `value`, which has this shape. `where` names it in the error. @throws StateError */
+  parse(value: unknown, where: string): T;
+}
+
+export type StateOf<S> = S extends Shape<infer T> ? T : never;
+
+function fail(where: string, expected: string): never {
+  throw new StateError(`saved state: ${where} is not ${expected}`);
+}
+
+/** An integer between `min` and `max`, both included. */
+export function integer(min: number, max: number): Shape<number> {
+  return {
+    parse: (value, where) =>
+      Number.isInteger(value) && (value as number) >= min && (value as number) <= max
+        ? (value as number)
+        : fail(where, `an integer from ${min} to ${max}`),
+  };
+}
+
+export const byte = integer(0, 0xff);
+export const word = integer(0, 0xffff);
+export const dword = integer(0, 0xffff_ffff);
+/** A count that may grow for as long as the machine runs. */
+export const count = integer(0, Number.MAX_SAFE_INTEGER);
+
+/** A time of the machine's clock in nanoseconds. */
+export const time: Shape<number> = {
+  parse: (value, where) =>
+    Number.isFinite(value) && (value as number) >= 0 && (value as number) <= Number.MAX_SAFE_INTEGER
+      ? (value as number)
+      : fail(where, "a time in nanoseconds"),
+};
+
+export const flag: Shape<boolean> = {
+  parse: (value, where) => (typeof value === "boolean" ? value : fail(where, "true or false")),
+};
+
+/** One of a few values. A version is a literal of one. */
+export function literal<const T extends number | string>(...values: readonly T[]): Shape<T> {
+  return {
+    parse: (value, where) => values.find((each) => each === value) ?? fail(where, values.join(" or ")),
+  };
+}
+
+export function nullable<T extends PlainData>(shape: Shape<T>): Shape<T | null> {
+  return { parse: (value, where) => (value === null ? null : shape.parse(value, where)) };
+}
+
+/** An array of `min` to `max` elements; of exactly `min` without `max`. */
+export function list<T extends PlainData>(shape: Shape<T>, min: number, max = min): Shape<T[]> {
+  return {
+    parse: (value, where) => {
+      if (!Array.isArray(value) || value.length < min || value.length > max) {
+        fail(where, min === max ? `a list of ${min}` : `a list of ${min} to ${max}`);
+      }
+      return value.map((element, index) => shape.parse(element, `${where}[${index}]`));
+    },
+  };
+}
+
+type Parsed<Fields extends Record<string, Shape<PlainData>>> = { [Key in keyof Fields]: StateOf<Fields[Key]> };
+
+/** An object of exactly these fields. */
+export function object<Fields extends Record<string, Shape<PlainData>>>(fields: Fields): Shape<Parsed<Fields>> {
+  const keys = Object.keys(fields);
+  return {
+    parse: (value, where) => {
+      if (typeof value !== "object" || value === null || Array.isArray(value)) fail(where, "an object");
+      const source = value as Record<string, unknown>;
+      const unknown = Object.keys(source).find((key) => !Object.hasOwn(fields, key));
+      if (unknown !== undefined) fail(`${where}.${unknown}`, "known here");
+      return Object.fromEntries(
+        keys.map((key) => [
+          key,
+          fields[key].parse(Object.hasOwn(source, key) ? source[key] : undefined, `${where}.${key}`),
+        ]),
+      ) as Parsed<Fields>;
+    },
+  };
+}
