@@ -63,17 +63,17 @@ export function logic<T>(cpu: usize, result: T): T {
 
 // @ts-ignore: decorator
 @inline
-export function increment<T>(cpu: usize, a: T): T {
+export function increment<T>(cpu: usize, a: T, carry: u64): T {
   const r = <T>(a + 1);
-  setLazy(cpu, (CC_INC << 2) | sizeLog<T>(), <u64>r, carryFlag(cpu), 0);
+  setLazy(cpu, (CC_INC << 2) | sizeLog<T>(), <u64>r, carry, 0);
   return r;
 }
 
 // @ts-ignore: decorator
 @inline
-export function decrement<T>(cpu: usize, a: T): T {
+export function decrement<T>(cpu: usize, a: T, carry: u64): T {
   const r = <T>(a - 1);
-  setLazy(cpu, (CC_DEC << 2) | sizeLog<T>(), <u64>r, carryFlag(cpu), 0);
+  setLazy(cpu, (CC_DEC << 2) | sizeLog<T>(), <u64>r, carry, 0);
   return r;
 }
 

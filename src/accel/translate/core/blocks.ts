@@ -21,12 +21,12 @@ import { TLB_ADDEND, TLB_FETCH, tlbEntry } from "./memory";
 import { fetchPage, tlbDropWrite } from "./mmu";
 import { MODE_64, MODE_CS_LIMITED, MODE_SIZE } from "./mode-bits";
 import {
-  OP_ALU_MI, OP_ALU_RI, OP_ALU_RM, OP_ALU_RR, OP_CALL64, OP_CMP32_MI_JCC, OP_CMP32_RI_JCC, OP_CMP32_RM_JCC,
+  OP_ALU_MI, OP_ALU_RI, OP_ALU_RM, OP_ALU_RR, OP_CALL64, OP_CALL64_M, OP_JMP64_M, OP_NOP, OP_SPECIAL, OP_CMP32_MI_JCC, OP_CMP32_RI_JCC, OP_CMP32_RM_JCC,
   OP_CMP32_RR_JCC, OP_CMP64_MI_JCC, OP_CMP64_RI_JCC, OP_CMP64_RM_JCC, OP_CMP64_RR_JCC, OP_CMP8_MI_JCC, OP_CMP8_RI_JCC,
   OP_CMP8_RR_JCC, OP_END, OP_FUSED, OP_FUSED_END, OP_JCC, OP_JMP, OP_RELOOKUP, OP_TEST32_RI_JCC, OP_TEST32_RR_JCC,
   OP_TEST64_RR_JCC, OP_TEST8_MI_JCC, OP_TEST8_RI_JCC, OP_TEST8_RR_JCC, OP_TEST_MI, OP_TEST_RI, OP_TEST_RR,
 } from "./ops-integer";
-import { REC_AUX, REC_BYTES, REC_DISP, REC_IMM, REC_IPOFF, REC_LEN, REC_OP, REC_SCALE, REC_SEQ } from "./record";
+import { F_EA_SPECIAL, REC_AUX, REC_BYTES, REC_DISP, REC_FLAGS, REC_IMM, REC_IPOFF, REC_LEN, REC_OP, REC_SCALE, REC_SEQ } from "./record";
 
 export const BLOCK_COUNT: usize = 12;
 export const BLOCK_SECOND_PAGE: usize = 24;
@@ -223,6 +223,11 @@ function isTransfer(op: u32): bool {
   return op == OP_JMP || op == OP_CALL64 || (op >= OP_JCC && op < OP_JCC + 16);
 }
 
+// Whether the main loop would compute the operation's address itself.
+function isAddressed(op: u32): bool {
+  return op < OP_NOP || op == OP_JMP64_M || op == OP_CALL64_M;
+}
+
 // The record behind a block's last instruction: no bytes long, with the number of that instruction.
 function endRecord(rec: usize, ipOffset: u32, instructions: u32): void {
   memory.fill(rec, 0, REC_BYTES);
@@ -267,7 +272,10 @@ function makeBlock(cpu: usize, linear: u64, offset: u32, mode: u32): usize {
     const op = <u32>load<u16>(rec, REC_OP);
     ip += <u32>load<u8>(rec, REC_LEN);
     instructions++;
-    if (isTransfer(op)) {
+    if ((load<u8>(rec, REC_FLAGS) & F_EA_SPECIAL) != 0 && isAddressed(op)) {
+      store<u32>(rec, op, REC_AUX);
+      store<u16>(rec, <u16>OP_SPECIAL, REC_OP);
+    } else if (isTransfer(op)) {
       setLinkable(rec, offset, ip, mode);
       if (op >= OP_JCC && op < OP_JCC + 16 && instructions > 1) fuse(rec - REC_BYTES, op - OP_JCC);
     }

@@ -7,7 +7,7 @@ import { segmentLinear } from "./segments";
 /** base + index << scale + displacement, without segment and truncation. */
 // @ts-ignore: decorator
 @inline
-function sum(cpu: usize, rec: usize): u64 {
+export function address(cpu: usize, rec: usize): u64 {
   return (
     load<u64>(cpu + load<u8>(rec, REC_BASE)) +
     (load<u64>(cpu + load<u8>(rec, REC_INDEX)) << load<u8>(rec, REC_SCALE)) +
@@ -19,7 +19,7 @@ function sum(cpu: usize, rec: usize): u64 {
 // @ts-ignore: decorator
 @inline
 export function eaSized(cpu: usize, rec: usize, size: u32, write: u32): u64 {
-  if ((load<u8>(rec, REC_FLAGS) & F_EA_SPECIAL) == 0) return sum(cpu, rec);
+  if ((load<u8>(rec, REC_FLAGS) & F_EA_SPECIAL) == 0) return address(cpu, rec);
   return special(cpu, rec, size, write);
 }
 
@@ -32,7 +32,7 @@ export function ea(cpu: usize, rec: usize, size: u32 = 0, write: u32 = 0): u64 {
 
 /** LEA: the offset, truncated to the address size. */
 export function effectiveOffset(cpu: usize, rec: usize): u64 {
-  return truncateOffset(sum(cpu, rec), <u32>load<u8>(rec, REC_ASIZE));
+  return truncateOffset(address(cpu, rec), <u32>load<u8>(rec, REC_ASIZE));
 }
 
 // @ts-ignore: decorator
@@ -43,6 +43,6 @@ export function truncateOffset(offset: u64, addressSize: u32): u64 {
 }
 
 function special(cpu: usize, rec: usize, size: u32, write: u32): u64 {
-  const offset = truncateOffset(sum(cpu, rec), <u32>load<u8>(rec, REC_ASIZE));
+  const offset = truncateOffset(address(cpu, rec), <u32>load<u8>(rec, REC_ASIZE));
   return segmentLinear(cpu, <u32>load<u8>(rec, REC_SEG), offset, size, write);
 }

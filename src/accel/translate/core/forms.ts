@@ -1,13 +1,14 @@
-// The forms of hot operations, inlined into the main loop's cases: register and memory operands of a size T.
-// In a memory form all that may fault comes before the first change.
-import { GPR, TLB } from "../layout";
-import { CMP, alu, decrement, increment, logic, put } from "./alu";
-import { eaSized } from "./ea";
-import { CC_SUB, condition, setLazy, sizeLog } from "./flags";
-import { read8, read16, read32, read64, TLB_ADDEND, TLB_WRITE, tlbEntry, write8, write16, write32, write64 } from "./memory";
-import { slowReadForWrite, slowWrite } from "./mmu";
-import { REC_IMM, REC_REG, REC_RM } from "./record";
+// What the main loop's cases are made of. Nothing here calls a function that is not inlined, and nothing can
+// fault: what may goes to general.ts.
+import { BLOCK_RIP, CC_OP, CC_RESULT, CC_SRC1, CC_SRC2, GPR, RFLAGS } from "../layout";
+import { logic, put } from "./alu";
+import {
+  CC_EXPLICIT, CC_INC, CC_LOGIC, CC_SUB, CF, SF, ZF, setLazy, sizeLog,
+} from "./flags";
+import { TLB_ADDEND } from "./memory";
+import { REC_IPOFF, REC_LEN, REC_REG, REC_RM } from "./record";
 
+export const RCX: usize = GPR + 8;
 export const RDX: usize = GPR + 2 * 8;
 export const RSP: usize = GPR + 4 * 8;
 export const RBP: usize = GPR + 5 * 8;
@@ -16,18 +17,13 @@ export const RBP: usize = GPR + 5 * 8;
 
 // @ts-ignore: decorator
 @inline
-export function regAt(cpu: usize, rec: usize): usize {
-  return cpu + load<u8>(rec, REC_REG);
-}
-// @ts-ignore: decorator
-@inline
 export function rmAt(cpu: usize, rec: usize): usize {
   return cpu + load<u8>(rec, REC_RM);
 }
 // @ts-ignore: decorator
 @inline
 export function reg<T>(cpu: usize, rec: usize): T {
-  return load<T>(regAt(cpu, rec));
+  return load<T>(cpu + load<u8>(rec, REC_REG));
 }
 // @ts-ignore: decorator
 @inline
@@ -36,150 +32,40 @@ export function rm<T>(cpu: usize, rec: usize): T {
 }
 // @ts-ignore: decorator
 @inline
+export function putReg<T>(cpu: usize, rec: usize, value: T): void {
+  put<T>(cpu + load<u8>(rec, REC_REG), value);
+}
+// @ts-ignore: decorator
+@inline
 export function putRm<T>(cpu: usize, rec: usize, value: T): void {
   put<T>(rmAt(cpu, rec), value);
 }
-/** The memory operand, read. */
+/** The page of an operand's last byte: that of its first, unless it lies on two. */
 // @ts-ignore: decorator
 @inline
-export function mem<T>(cpu: usize, rec: usize): T {
-  const linear = eaSized(cpu, rec, sizeof<T>(), 0);
-  if (sizeof<T>() == 1) return <T>read8(cpu, linear);
-  if (sizeof<T>() == 2) return <T>read16(cpu, linear);
-  if (sizeof<T>() == 4) return <T>read32(cpu, linear);
-  return <T>read64(cpu, linear);
+export function pageOf<T>(linear: u64): u64 {
+  return (linear + (sizeof<T>() - 1)) & ~0xfff;
 }
+/** Where a linear address lies in wasm memory, by its TLB entry. */
 // @ts-ignore: decorator
 @inline
-export function putMem<T>(cpu: usize, rec: usize, value: T): void {
-  const linear = eaSized(cpu, rec, sizeof<T>(), 1);
-  if (sizeof<T>() == 1) write8(cpu, linear, <u8>value);
-  else if (sizeof<T>() == 2) write16(cpu, linear, <u16>value);
-  else if (sizeof<T>() == 4) write32(cpu, linear, <u32>value);
-  else write64(cpu, linear, <u64>value);
-}
-/** Where the operand lies in wasm memory if it may simply be written there, else 0. */
-// @ts-ignore: decorator
-@inline
-function writable<T>(cpu: usize, linear: u64): usize {
-  const entry = tlbEntry(load<u32>(cpu, TLB), linear);
-  if (((linear + (sizeof<T>() - 1)) & ~0xfff) != load<u64>(entry, TLB_WRITE)) return 0;
+export function hostOf(linear: u64, entry: usize): usize {
   return <usize>linear + load<u32>(entry, TLB_ADDEND);
 }
-
-// ---- Arithmetic.
-
 // @ts-ignore: decorator
 @inline
-export function aluRR<T>(cpu: usize, rec: usize, kind: u32): void {
-  putRm<T>(cpu, rec, alu<T>(cpu, kind, rm<T>(cpu, rec), reg<T>(cpu, rec)));
+export function ripAfter(cpu: usize, rec: usize): u64 {
+  return load<u64>(cpu, BLOCK_RIP) + <u64>load<u16>(rec, REC_IPOFF) + <u64>load<u8>(rec, REC_LEN);
 }
+/** Canonical with 48 bits; with 57, general.ts decides about the rest. */
 // @ts-ignore: decorator
 @inline
-export function aluRM<T>(cpu: usize, rec: usize, kind: u32): void {
-  const b = mem<T>(cpu, rec);
-  put<T>(regAt(cpu, rec), alu<T>(cpu, kind, reg<T>(cpu, rec), b));
-}
-// @ts-ignore: decorator
-@inline
-export function aluRI<T>(cpu: usize, rec: usize, kind: u32): void {
-  putRm<T>(cpu, rec, alu<T>(cpu, kind, rm<T>(cpu, rec), load<T>(rec, REC_IMM)));
-}
-// @ts-ignore: decorator
-@inline
-export function aluMR<T>(cpu: usize, rec: usize, kind: u32): void {
-  modify<T>(cpu, rec, kind, reg<T>(cpu, rec));
-}
-// @ts-ignore: decorator
-@inline
-export function aluMI<T>(cpu: usize, rec: usize, kind: u32): void {
-  modify<T>(cpu, rec, kind, load<T>(rec, REC_IMM));
-}
-// @ts-ignore: decorator
-@inline
-function modify<T>(cpu: usize, rec: usize, kind: u32, b: T): void {
-  const linear = eaSized(cpu, rec, sizeof<T>(), 1);
-  const at = writable<T>(cpu, linear);
-  if (at != 0) store<T>(at, alu<T>(cpu, kind, load<T>(at), b));
-  else modifySlow<T>(cpu, linear, kind, b);
-}
-function modifySlow<T>(cpu: usize, linear: u64, kind: u32, b: T): void {
-  const a = <T>slowReadForWrite(cpu, linear, sizeof<T>());
-  slowWrite(cpu, linear, sizeof<T>(), <u64>alu<T>(cpu, kind, a, b), 0);
-}
-// @ts-ignore: decorator
-@inline
-export function incM<T>(cpu: usize, rec: usize): void {
-  const linear = eaSized(cpu, rec, sizeof<T>(), 1);
-  const at = writable<T>(cpu, linear);
-  if (at != 0) store<T>(at, increment<T>(cpu, load<T>(at)));
-  else stepSlow<T>(cpu, linear, true);
-}
-// @ts-ignore: decorator
-@inline
-export function decM<T>(cpu: usize, rec: usize): void {
-  const linear = eaSized(cpu, rec, sizeof<T>(), 1);
-  const at = writable<T>(cpu, linear);
-  if (at != 0) store<T>(at, decrement<T>(cpu, load<T>(at)));
-  else stepSlow<T>(cpu, linear, false);
-}
-function stepSlow<T>(cpu: usize, linear: u64, up: bool): void {
-  const a = <T>slowReadForWrite(cpu, linear, sizeof<T>());
-  slowWrite(cpu, linear, sizeof<T>(), <u64>(up ? increment<T>(cpu, a) : decrement<T>(cpu, a)), 0);
-}
-// @ts-ignore: decorator
-@inline
-export function compareRR<T>(cpu: usize, rec: usize): void {
-  alu<T>(cpu, CMP, rm<T>(cpu, rec), reg<T>(cpu, rec));
-}
-// @ts-ignore: decorator
-@inline
-export function compareRM<T>(cpu: usize, rec: usize): void {
-  const b = mem<T>(cpu, rec);
-  alu<T>(cpu, CMP, reg<T>(cpu, rec), b);
-}
-// @ts-ignore: decorator
-@inline
-export function compareMR<T>(cpu: usize, rec: usize): void {
-  const a = mem<T>(cpu, rec);
-  alu<T>(cpu, CMP, a, reg<T>(cpu, rec));
-}
-// @ts-ignore: decorator
-@inline
-export function compareRI<T>(cpu: usize, rec: usize): void {
-  alu<T>(cpu, CMP, rm<T>(cpu, rec), load<T>(rec, REC_IMM));
-}
-// @ts-ignore: decorator
-@inline
-export function compareMI<T>(cpu: usize, rec: usize): void {
-  const a = mem<T>(cpu, rec);
-  alu<T>(cpu, CMP, a, load<T>(rec, REC_IMM));
-}
-// @ts-ignore: decorator
-@inline
-export function testRR<T>(cpu: usize, rec: usize): void {
-  logic<T>(cpu, <T>(rm<T>(cpu, rec) & reg<T>(cpu, rec)));
-}
-// @ts-ignore: decorator
-@inline
-export function testMR<T>(cpu: usize, rec: usize): void {
-  const a = mem<T>(cpu, rec);
-  logic<T>(cpu, <T>(a & reg<T>(cpu, rec)));
-}
-// @ts-ignore: decorator
-@inline
-export function testRI<T>(cpu: usize, rec: usize): void {
-  logic<T>(cpu, <T>(rm<T>(cpu, rec) & load<T>(rec, REC_IMM)));
-}
-// @ts-ignore: decorator
-@inline
-export function testMI<T>(cpu: usize, rec: usize): void {
-  const a = mem<T>(cpu, rec);
-  logic<T>(cpu, <T>(a & load<T>(rec, REC_IMM)));
+export function isCanonical(linear: u64): bool {
+  return <u64>((<i64>linear << 16) >> 16) == linear;
 }
 
 // ---- A compare or test and the conditional jump behind it: the flags, and whether the jump is taken. `code` is
-// the condition, a constant of the ten that follow from the operands.
+// the condition, a constant of those that follow from the operands.
 
 // @ts-ignore: decorator
 @inline
@@ -227,64 +113,70 @@ export function testJump<T>(cpu: usize, code: u32, value: T): bool {
   }
 }
 
-// ---- Moves.
+// ---- Flags and conditions where they follow at once; 2 or more, where they do not.
 
+export const UNKNOWN: u32 = 4;
+
+/** CF. */
 // @ts-ignore: decorator
 @inline
-export function movRR<T>(cpu: usize, rec: usize): void {
-  putRm<T>(cpu, rec, reg<T>(cpu, rec));
-}
-// @ts-ignore: decorator
-@inline
-export function movRM<T>(cpu: usize, rec: usize): void {
-  put<T>(regAt(cpu, rec), mem<T>(cpu, rec));
-}
-// @ts-ignore: decorator
-@inline
-export function movMR<T>(cpu: usize, rec: usize): void {
-  putMem<T>(cpu, rec, reg<T>(cpu, rec));
-}
-// @ts-ignore: decorator
-@inline
-export function movRI<T>(cpu: usize, rec: usize): void {
-  putRm<T>(cpu, rec, load<T>(rec, REC_IMM));
-}
-// @ts-ignore: decorator
-@inline
-export function movMI<T>(cpu: usize, rec: usize): void {
-  putMem<T>(cpu, rec, load<T>(rec, REC_IMM));
-}
-// A CMOV whose condition is false clears the upper half of a 32-bit destination all the same.
-// @ts-ignore: decorator
-@inline
-export function cmov<T>(cpu: usize, rec: usize, value: T): void {
-  if (condition(cpu, <u32>load<u8>(rec, REC_IMM))) put<T>(regAt(cpu, rec), value);
-  else if (sizeof<T>() == 4) put<T>(regAt(cpu, rec), reg<T>(cpu, rec));
+export function quickCarry(cpu: usize): u64 {
+  const kind = load<u32>(cpu, CC_OP) >> 2;
+  if (kind == CC_SUB) return u64(load<u64>(cpu, CC_SRC1) < load<u64>(cpu, CC_SRC2));
+  if (kind == CC_LOGIC) return 0;
+  if (kind >= CC_INC) return load<u64>(cpu, CC_SRC1);
+  if (kind == 0) return load<u64>(cpu, RFLAGS) & CF;
+  return UNKNOWN;
 }
 
-// ---- The stack of 64-bit mode.
+/** Whether a rotate may replace CF and OF by two stores: AF is where rotateFlags leaves it. */
+// @ts-ignore: decorator
+@inline
+export function quickRotate(cpu: usize): bool {
+  return load<u32>(cpu, CC_OP) >> 2 == CC_EXPLICIT;
+}
 
+/** Conditions 0-15. */
 // @ts-ignore: decorator
 @inline
-export function push64(cpu: usize, value: u64): void {
-  const rsp = load<u64>(cpu, RSP) - 8;
-  write64(cpu, rsp, value);
-  store<u64>(cpu, rsp, RSP);
+export function quickCondition(cpu: usize, code: u32): u32 {
+  const op = load<u32>(cpu, CC_OP);
+  const kind = op >> 2;
+  const not = code & 1;
+  switch (code >> 1) {
+    case 1: {
+      const carry = quickCarry(cpu);
+      return carry > 1 ? UNKNOWN : u32(carry) ^ not;
+    }
+    case 2:
+      if (kind != 0) return u32(load<u64>(cpu, CC_RESULT) == 0) ^ not;
+      return u32((load<u64>(cpu, RFLAGS) & ZF) != 0) ^ not;
+    case 3:
+      if (kind == CC_SUB) return u32(load<u64>(cpu, CC_SRC1) <= load<u64>(cpu, CC_SRC2)) ^ not;
+      return UNKNOWN;
+    case 4:
+      if (kind != 0) return u32(<i64>(load<u64>(cpu, CC_RESULT) << unused(op)) < 0) ^ not;
+      return u32((load<u64>(cpu, RFLAGS) & SF) != 0) ^ not;
+    case 6:
+      if (kind == CC_SUB) return u32(signed(cpu, CC_SRC1, op) < signed(cpu, CC_SRC2, op)) ^ not;
+      if (kind == CC_LOGIC) return u32(signed(cpu, CC_RESULT, op) < 0) ^ not;
+      return UNKNOWN;
+    case 7:
+      if (kind == CC_SUB) return u32(signed(cpu, CC_SRC1, op) <= signed(cpu, CC_SRC2, op)) ^ not;
+      if (kind == CC_LOGIC) return u32(signed(cpu, CC_RESULT, op) <= 0) ^ not;
+      return UNKNOWN;
+    default:
+      return UNKNOWN;
+  }
 }
-// RSP is raised before the register is written: POP RSP gets the value.
 // @ts-ignore: decorator
 @inline
-export function pop64(cpu: usize, rec: usize): void {
-  const rsp = load<u64>(cpu, RSP);
-  const value = read64(cpu, rsp);
-  store<u64>(cpu, rsp + 8, RSP);
-  store<u64>(rmAt(cpu, rec), value);
+function unused(op: u32): u64 {
+  return <u64>(64 - (8 << (op & 3)));
 }
+// A lazy operand, its sign bit moved to the top.
 // @ts-ignore: decorator
 @inline
-export function leave64(cpu: usize): void {
-  const frame = load<u64>(cpu, RBP);
-  const value = read64(cpu, frame);
-  store<u64>(cpu, frame + 8, RSP);
-  store<u64>(cpu, value, RBP);
+function signed(cpu: usize, at: usize, op: u32): i64 {
+  return <i64>(load<u64>(cpu + at) << unused(op));
 }

@@ -1,20 +1,20 @@
 // The integer instructions that are not cases of the main loop: Intel SDM vol. 2. Each reads what may
 // fault first, then commits registers, flags and memory.
 import { BLOCK_RIP, CS, MODE, RFLAGS, RIP, SEGMENTS, SEG_BYTES, SEG_LIMIT } from "../layout";
-import { ADC, ADD, AND, CMP, OR, SBB, SUB } from "./alu";
+import { ADD } from "./alu";
 import { adjustAscii, adjustAsciiDivide, adjustAsciiMultiply, adjustDecimal } from "./decimal";
 import { divideSigned, divideUnsigned } from "./divide";
+import { aluSized } from "./general";
 import { eaSized, effectiveOffset } from "./ea";
 import { BR, raise, raiseGP } from "./exceptions";
 import {
-  CC_ADD, CC_DEC, CC_EXPLICIT, CC_INC, CC_LOGIC, CC_SBB, CC_SUB, CF, DF, OF, ZF, arithmeticFlags, carryFlag, condition, replaceCarry,
+  CC_EXPLICIT, CC_LOGIC, CC_SUB, CF, DF, OF, ZF, arithmeticFlags, carryFlag, condition, replaceCarry,
   setArith, setLazy, setLazyResult,
 } from "./flags";
 import { canonical, probeWrite } from "./mmu";
 import { read64, write64 } from "./memory";
 import { MODE_64, MODE_SIZE } from "./mode-bits";
 import {
-  OP_ALU_RR, OP_CDQE, OP_DEC_M, OP_DEC_R, OP_INC_M, OP_INC_R, OP_LEA, OP_MOV_RR, OP_NEG_R, OP_NOT_R, OP_TEST_RI, OP_TEST_RR,
   OP_AAA, OP_AAD, OP_AAM, OP_AAS, OP_ADCX, OP_ADOX, OP_BOUND, OP_BSF, OP_BSR, OP_BSWAP, OP_BT, OP_BTC, OP_BTR, OP_BTS, OP_BT_I,
   OP_CALL_NEAR, OP_CALL_NEAR_RM, OP_CBW, OP_CLC, OP_CLD, OP_CMC, OP_CMOV16, OP_CMPXCHG, OP_CMPXCHG16B, OP_CMPXCHG8B,
   OP_CRC32, OP_CWD, OP_CWDE, OP_DAA, OP_DAS, OP_DIV, OP_ENTER, OP_IDIV, OP_IMUL1, OP_IMUL2, OP_IMUL3, OP_JCC_NEAR,
@@ -305,102 +305,7 @@ export function execInteger(cpu: usize, rec: usize, op: u32): void {
       return;
     default:
       if (op >= OP_SHIFT && op < OP_SHIFT + 8) shiftOperand(cpu, rec, op - OP_SHIFT, size);
-      else rareForm(cpu, rec, op, size);
-  }
-}
-
-// Forms of hot operations without a case in the main loop: 16-bit ones, and some of 8 bits.
-function rareForm(cpu: usize, rec: usize, op: u32, size: u32): void {
-  if (op < OP_TEST_RR) {
-    const kind = (op >> 2) & 7;
-    switch ((op - OP_ALU_RR) >> 5) {
-      case 0:
-        arithmetic(cpu, rec, kind, getReg(cpu, regOf(rec), size), size);
-        return;
-      case 1: {
-        const b = readRm(cpu, rec, size);
-        const result = aluSized(cpu, kind, getReg(cpu, regOf(rec), size), b, size);
-        if (kind != CMP) putReg(cpu, regOf(rec), size, result);
-        return;
-      }
-      case 2:
-        arithmetic(cpu, rec, kind, getReg(cpu, regOf(rec), size), size);
-        return;
-      default:
-        arithmetic(cpu, rec, kind, load<u64>(rec, REC_IMM), size);
-        return;
-    }
-  }
-  if (op < OP_TEST_RI) {
-    const a = readRm(cpu, rec, size);
-    setLazyResult(cpu, (CC_LOGIC << 2) | logOf(size), a & getReg(cpu, regOf(rec), size));
-  } else if (op < OP_MOV_RR) {
-    setLazyResult(cpu, (CC_LOGIC << 2) | logOf(size), readRm(cpu, rec, size) & load<u64>(rec, REC_IMM) & maskOf(size));
-  } else if (op >= OP_INC_R && op < OP_LEA) {
-    step(cpu, rec, op < OP_DEC_R || (op >= OP_INC_M && op < OP_DEC_M), size);
-  } else if (op >= OP_NEG_R && op < OP_NOT_R) {
-    const value = getReg(cpu, rmOf(rec), size);
-    putReg(cpu, rmOf(rec), size, aluSized(cpu, SUB, 0, value, size));
-  } else if (op >= OP_NOT_R && op < OP_CDQE) {
-    putReg(cpu, rmOf(rec), size, ~getReg(cpu, rmOf(rec), size));
-  } else unreachable();
-}
-
-// rm KIND b into rm.
-function arithmetic(cpu: usize, rec: usize, kind: u32, b: u64, size: u32): void {
-  if (kind == CMP) {
-    aluSized(cpu, CMP, readRm(cpu, rec, size), b, size);
-  } else if (isRegister(rec)) {
-    putReg(cpu, rmOf(rec), size, aluSized(cpu, kind, getReg(cpu, rmOf(rec), size), b, size));
-  } else {
-    const linear = eaSized(cpu, rec, size, 1);
-    const a = rmwSized(cpu, linear, size);
-    writeSized(cpu, linear, size, aluSized(cpu, kind, a, b, size));
-  }
-}
-
-// INC and DEC keep CF.
-function step(cpu: usize, rec: usize, up: bool, size: u32): void {
-  let linear: u64 = 0;
-  let value: u64;
-  if (isRegister(rec)) value = getReg(cpu, rmOf(rec), size);
-  else {
-    linear = eaSized(cpu, rec, size, 1);
-    value = rmwSized(cpu, linear, size);
-  }
-  const result = (up ? value + 1 : value - 1) & maskOf(size);
-  if (isRegister(rec)) putReg(cpu, rmOf(rec), size, result);
-  else writeSized(cpu, linear, size, result);
-  setLazy(cpu, ((up ? CC_INC : CC_DEC) << 2) | logOf(size), result, carryFlag(cpu), 0);
-}
-
-/** a KIND b, and the flags. */
-function aluSized(cpu: usize, kind: u32, a: u64, b: u64, size: u32): u64 {
-  const log = logOf(size);
-  const mask = maskOf(size);
-  switch (kind) {
-    case ADD:
-    case ADC: {
-      const r = (a + b + (kind == ADC ? carryFlag(cpu) : 0)) & mask;
-      setLazy(cpu, (CC_ADD << 2) | log, r, a, b & mask);
-      return r;
-    }
-    case SBB: {
-      const r = (a - b - carryFlag(cpu)) & mask;
-      setLazy(cpu, (CC_SBB << 2) | log, r, a, b & mask);
-      return r;
-    }
-    case SUB:
-    case CMP: {
-      const r = (a - b) & mask;
-      setLazy(cpu, (CC_SUB << 2) | log, r, a, b & mask);
-      return r;
-    }
-    default: {
-      const r = (kind == AND ? a & b : kind == OR ? a | b : a ^ b) & mask;
-      setLazyResult(cpu, (CC_LOGIC << 2) | log, r);
-      return r;
-    }
+      else unreachable();
   }
 }
 

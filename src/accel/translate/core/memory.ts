@@ -20,7 +20,7 @@ const PAGE: u64 = ~0xfff;
 // @ts-ignore: decorator
 @inline
 export function tlbEntry(tlb: usize, linear: u64): usize {
-  return tlb + ((<usize>(linear >> 12) & INDEX_MASK) << 5);
+  return tlb + (<usize>(linear >> 7) & (INDEX_MASK << 5));
 }
 
 // @ts-ignore: decorator

@@ -76,6 +76,8 @@ export const OP_END: u32 = OPS_HOT + 332;
 /** The code here has changed, or its arena was given back: look the block up again. */
 export const OP_RELOOKUP: u32 = OPS_HOT + 333;
 export const OP_UD: u32 = OPS_HOT + 334;
+/** An operation with a memory operand that the main loop does not address itself; which one, is in REC_AUX. */
+export const OP_SPECIAL: u32 = OPS_HOT + 335;
 // A compare or test with the conditional jump behind it, which keeps its own record: its condition as an index.
 // A compare's conditions: B AE E NE BE A L GE LE G; a test's: E NE S NS LE G. The record keeps the operation
 // that it had alone in REC_AUX.

@@ -1,10 +1,8 @@
 // Shifts, rotates and multiplications. Flags that the architecture leaves undefined: OF of shifts and
 // rotates by more than one follows the rule for one; AF is cleared; SF, ZF and PF of a product are its low half's.
 import { CC_OP, CC_RESULT, CC_SRC1, CC_SRC2 } from "../layout";
-import { put } from "./alu";
 import { CC_EXPLICIT, carryFlag, replaceCarryAndOverflow, setLazy, sizeLog } from "./flags";
-import { RCX, logOf, maskOf, signBit, signExtend } from "./operands";
-import { REC_RM } from "./record";
+import { logOf, maskOf, signBit, signExtend } from "./operands";
 
 export const ROL: u32 = 0;
 export const ROR: u32 = 1;
@@ -52,11 +50,19 @@ export function shiftArithmetic<T>(cpu: usize, a: T, count: u32): T {
   return explicit<T>(cpu, <T>(<i64>a >> <i64>count), <u64>(<i64>a >> <i64>(count - 1)) & 1, 0);
 }
 
+// CF and OF of a rotate where CC_OP is CC_EXPLICIT already: AF and the other flags stay.
+// @ts-ignore: decorator
+@inline
+function rotateFlags(cpu: usize, carry: u64, overflow: u64): void {
+  store<u64>(cpu, carry, CC_SRC1);
+  store<u64>(cpu, (load<u64>(cpu, CC_SRC2) & 0x10) | overflow, CC_SRC2);
+}
+
 // @ts-ignore: decorator
 @inline
 export function rotateLeft<T>(cpu: usize, a: T, count: u32): T {
   const r = rotl<T>(a, <T>count);
-  replaceCarryAndOverflow(cpu, <u64>r & 1, (<u64>r & 1) ^ top<T>(r));
+  rotateFlags(cpu, <u64>r & 1, (<u64>r & 1) ^ top<T>(r));
   return r;
 }
 
@@ -64,23 +70,8 @@ export function rotateLeft<T>(cpu: usize, a: T, count: u32): T {
 @inline
 export function rotateRight<T>(cpu: usize, a: T, count: u32): T {
   const r = rotr<T>(a, <T>count);
-  replaceCarryAndOverflow(cpu, top<T>(r), top<T>(r) ^ top<T>(<T>(r << 1)));
+  rotateFlags(cpu, top<T>(r), top<T>(r) ^ top<T>(<T>(r << 1)));
   return r;
-}
-
-/** SHL, SHR or SAR of a register by CL. */
-// @ts-ignore: decorator
-@inline
-export function shiftByCl<T>(cpu: usize, rec: usize, kind: u32): void {
-  const count = <u32>load<u8>(cpu + RCX) & (sizeof<T>() * 8 - 1);
-  const at = cpu + load<u8>(rec, REC_RM);
-  let value = load<T>(at);
-  if (count != 0) {
-    if (kind == SHL) value = shiftLeft<T>(cpu, value, count);
-    else if (kind == SHR) value = shiftRight<T>(cpu, value, count);
-    else value = shiftArithmetic<T>(cpu, value, count);
-  }
-  put<T>(at, value);
 }
 
 // ---- Of any size. `count` is masked to 5 or 6 bits already, and not 0.
@@ -185,6 +176,8 @@ function setShift(cpu: usize, result: u64, carry: u64, overflow: u64, size: u32)
 // ---- Products.
 
 /** The upper half of the unsigned 128-bit product. */
+// @ts-ignore: decorator
+@inline
 export function multiplyHigh(a: u64, b: u64): u64 {
   const a0 = a & 0xffffffff;
   const a1 = a >> 32;
@@ -195,6 +188,8 @@ export function multiplyHigh(a: u64, b: u64): u64 {
 }
 
 /** The upper half of the signed 128-bit product. */
+// @ts-ignore: decorator
+@inline
 export function multiplyHighSigned(a: u64, b: u64): u64 {
   return multiplyHigh(a, b) - (<u64>(<i64>a >> 63) & b) - (<u64>(<i64>b >> 63) & a);
 }
@@ -205,6 +200,8 @@ export function setProduct(cpu: usize, low: u64, lost: bool, size: u32): void {
 }
 
 /** IMUL of two 32-bit operands. */
+// @ts-ignore: decorator
+@inline
 export function multiply32(cpu: usize, a: u32, b: u32): u32 {
   const product = <i64>(<i32>a) * <i64>(<i32>b);
   const lost = u64(product != <i64>(<i32>product));
@@ -212,6 +209,8 @@ export function multiply32(cpu: usize, a: u32, b: u32): u32 {
 }
 
 /** IMUL of two 64-bit operands. */
+// @ts-ignore: decorator
+@inline
 export function multiply64(cpu: usize, a: u64, b: u64): u64 {
   const low = a * b;
   let lost: u64 = 0;
