@@ -15,7 +15,8 @@ import { eaSized, effectiveOffset } from "./ea";
 import { privilegedInterrupt, softwareInterrupt } from "./events";
 import { DB, GP, NP, UD, leave, raise, raiseError, raiseGP, unimplemented } from "./exceptions";
 import {
-  AC, ARITHMETIC, CF, DF, ID, IF, IOPL, NT, RF, TF, VM, ZF, arithmeticFlags, condition, getFlags, setArith, setFlags,
+  AC, ARITHMETIC, CF, DF, ID, IF, IOPL, NT, RF, TF, VIF, VIP, VM, ZF, arithmeticFlags, condition, getFlags, setArith,
+  setFlags,
 } from "./flags";
 import { hostPortRead, hostPortWrite, hostRandom } from "./host";
 import { isRegister as isReg, readRm, readSized, rmwSized, sizeOf as size, writeSized } from "./operands";
@@ -438,14 +439,28 @@ function popFlags(cpu: usize, rec: usize): void {
   if (((old ^ now) & (IF | TF)) != 0) checkInterrupts(cpu);
 }
 
+// Whether CLI and STI above IOPL act on VIF: protected-mode virtual interrupts, CR4.PVI. Without it they are #GP(0).
+function virtualInterrupts(cpu: usize): bool {
+  if (!isProtected(cpu) || load<u32>(cpu, CPL) <= ioplOf(cpu)) return false;
+  if (virtual86(cpu) || load<u32>(cpu, CPL) != 3 || (load<u64>(cpu, CR4) & CR4_PVI) == 0) raiseGP(cpu);
+  return true;
+}
+
 function clearInterrupts(cpu: usize): void {
-  if (isProtected(cpu) && load<u32>(cpu, CPL) > ioplOf(cpu)) raiseGP(cpu);
+  if (virtualInterrupts(cpu)) {
+    store<u64>(cpu, load<u64>(cpu, RFLAGS) & ~VIF, RFLAGS);
+    return;
+  }
   store<u64>(cpu, load<u64>(cpu, RFLAGS) & ~IF, RFLAGS);
 }
 
 function setInterrupts(cpu: usize): void {
-  if (isProtected(cpu) && load<u32>(cpu, CPL) > ioplOf(cpu)) raiseGP(cpu);
   const flags = load<u64>(cpu, RFLAGS);
+  if (virtualInterrupts(cpu)) {
+    if (flags & VIP) raiseGP(cpu);
+    store<u64>(cpu, flags | VIF, RFLAGS);
+    return;
+  }
   if ((flags & IF) == 0) {
     store<u64>(cpu, flags | IF, RFLAGS);
     store<u32>(cpu, SHADOW_STI, SHADOW);
