@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type AcpiConfig, acpiLoaderScript, buildAcpiTables, relocateAcpiTables } from "./acpi-tables.js";
+import { loaderCommands } from "../devices/fw-cfg/acpi-loader.js";
+import { type AcpiConfig, buildAcpiTables, relocateAcpiTables } from "./acpi-tables.js";
 import * as aml from "./aml.js";
 
 const config: AcpiConfig = {
@@ -83,7 +84,7 @@ test("the MADT has every processor, the IOAPIC and the two overrides", () => {
 
 test("firmware that follows the loader script gets the same tables", () => {
   const acpi = buildAcpiTables(config);
-  const script = acpiLoaderScript(acpi);
+  const script = loaderCommands(acpi);
   const files: Record<string, Uint8Array> = {
     "etc/acpi/rsdp": acpi.rsdp.slice(),
     "etc/acpi/tables": acpi.tables.slice(),

@@ -2,8 +2,8 @@
  * The machine's ACPI tables: RSDP, RSDT, XSDT, FADT, FACS, DSDT, MADT, HPET, MCFG.
  * ACPI specification 6.5, chapter 5.2; PCI firmware specification 3.3, 4.1.2 (MCFG).
  *
- * They are built once with offsets in the place of addresses. A machine that boots a kernel itself puts
- * them at an address; firmware gets them by fw_cfg with the commands that do the same.
+ * They are built with offsets in the place of addresses. A machine that boots a kernel itself puts them at
+ * an address; firmware gets them by fw_cfg (devices/fw-cfg/acpi-loader.ts) with commands that do the same.
  */
 import { dsdtBody } from "./dsdt.js";
 import { ECAM, HPET_BASE, IOAPIC_BASE, LAPIC_BASE } from "./memory-map.js";
@@ -264,57 +264,4 @@ export function relocateAcpiTables(acpi: AcpiTables, base: number): { rsdp: Uint
     bytes[offset] = -bytes.subarray(start, start + length).reduce((sum, byte) => sum + byte, 0) & 0xff;
   }
   return files;
-}
-
-/** Names of the tables as fw_cfg files. */
-export const ACPI_TABLES_FILE = "etc/acpi/tables";
-export const ACPI_RSDP_FILE = "etc/acpi/rsdp";
-export const ACPI_LOADER_FILE = "etc/table-loader";
-
-const LOADER_ENTRY_BYTES = 128;
-const LOADER_FILE_BYTES = 56;
-const COMMAND_ALLOCATE = 1;
-const COMMAND_ADD_POINTER = 2;
-const COMMAND_ADD_CHECKSUM = 3;
-const ZONE_HIGH = 1;
-const ZONE_FSEG = 2;
-
-/**
- * Contents of `etc/table-loader`: commands by which firmware allocates memory for the files, adds the
- * address of one to pointers in another and makes the checksums.
- */
-export function acpiLoaderScript(acpi: AcpiTables): Uint8Array {
-  const names = { rsdp: ACPI_RSDP_FILE, tables: ACPI_TABLES_FILE };
-  const entries: Writer[] = [];
-  const command = (code: number, file: string): Writer => {
-    const writer = new Writer(LOADER_ENTRY_BYTES);
-    writer.u32(0, code);
-    writer.text(4, file);
-    entries.push(writer);
-    return writer;
-  };
-  const allocate = (file: string, alignment: number, zone: number) => {
-    const writer = command(COMMAND_ALLOCATE, file);
-    writer.u32(4 + LOADER_FILE_BYTES, alignment);
-    writer.u8(8 + LOADER_FILE_BYTES, zone);
-  };
-  allocate(ACPI_RSDP_FILE, 16, ZONE_FSEG);
-  allocate(ACPI_TABLES_FILE, 64, ZONE_HIGH);
-  for (const { file, offset, size } of acpi.pointers) {
-    const writer = command(COMMAND_ADD_POINTER, names[file]);
-    writer.text(4 + LOADER_FILE_BYTES, ACPI_TABLES_FILE);
-    writer.u32(4 + 2 * LOADER_FILE_BYTES, offset);
-    writer.u8(8 + 2 * LOADER_FILE_BYTES, size);
-  }
-  for (const { file, offset, start, length } of acpi.checksums) {
-    const writer = command(COMMAND_ADD_CHECKSUM, names[file]);
-    writer.u32(4 + LOADER_FILE_BYTES, offset);
-    writer.u32(8 + LOADER_FILE_BYTES, start);
-    writer.u32(12 + LOADER_FILE_BYTES, length);
-  }
-  const script = new Uint8Array(entries.length * LOADER_ENTRY_BYTES);
-  entries.forEach((entry, index) => {
-    script.set(entry.bytes, index * LOADER_ENTRY_BYTES);
-  });
-  return script;
 }

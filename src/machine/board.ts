@@ -1,10 +1,10 @@
-import type { CharBackend, InterruptLine, MsiSink, PlainData, Stateful } from "../devices/device.js";
+import type { CharBackend, MsiSink, PlainData, Stateful } from "../devices/device.js";
 import type { GuestMemory } from "../guest-memory/guest-memory.js";
 import type { InterruptMessage } from "../vcpu/accelerator.js";
 import type { Bus } from "./bus.js";
 import type { MachineClock } from "./clock.js";
 import type { InterruptRouter } from "./interrupts.js";
-import type { MemoryMap } from "./memory-map.js";
+import type { MemoryMap, ShadowSegment } from "./memory-map.js";
 
 /** What the guest can do to the machine as a whole. Safe to call from inside a bus access. */
 export interface PowerControl {
@@ -31,6 +31,8 @@ export interface BoardContext {
   readonly msi: MsiSink;
   /** Hands a message to the local APICs. */
   deliver(message: InterruptMessage): void;
+  /** The chipset decides anew what lies between 768 KiB and 1 MiB. Safe to call from inside a bus access. */
+  remapShadow(segments: readonly ShadowSegment[]): void;
 }
 
 /** The chips of a machine, fresh from power-on. A reset builds a new one. */
@@ -51,6 +53,3 @@ export interface Board {
 }
 
 export type BoardBuilder = (context: BoardContext) => Board;
-
-/** A line that leads nowhere. */
-export const NO_LINE: InterruptLine = { set: () => {} };

@@ -17,7 +17,7 @@ import type { Board, BoardBuilder } from "./board.js";
 import { Bus } from "./bus.js";
 import { type ClockMode, type ClockState, MachineClock } from "./clock.js";
 import { InterruptRouter } from "./interrupts.js";
-import { EBDA, layOutMemory, type MemoryMap } from "./memory-map.js";
+import { EBDA, layOutMemory, type MemoryMap, shadowedSlots } from "./memory-map.js";
 import type { MachineOutcome } from "./outcome.js";
 import { SeededRandom } from "./random.js";
 import { RunLoop, type RunLoopStats } from "./run-loop.js";
@@ -293,6 +293,7 @@ export class Machine {
     this.ports.clear();
     this.mmio.clear();
     this.clock.dropTimers();
+    if (this.loaded) this.memory.setSlots(this.map.slots);
     return this.options.board({
       ports: this.ports,
       mmio: this.mmio,
@@ -304,6 +305,7 @@ export class Machine {
       console: this.console,
       msi: this.router,
       deliver: (message) => this.router.deliver(message),
+      remapShadow: (segments) => this.memory.setSlots(shadowedSlots(this.map, segments)),
       power: {
         powerOff: () => this.loop.end({ kind: "poweroff" }),
         reset: () => this.requestReset(),
@@ -333,14 +335,24 @@ export class Machine {
     };
   }
 
-  /** The console with its input going through the queue; each new board listens in the place of the last. */
+  /** The console with what comes from it going through the queue; each new board listens in the place of the last. */
   private queued(backend: CharBackend): CharBackend {
-    let listener: (bytes: Uint8Array) => void = () => {};
-    backend.onData((bytes) => this.loop.post(() => listener(bytes)));
+    let onData: (bytes: Uint8Array) => void = () => {};
+    let onWritable: () => void = () => {};
+    backend.onData((bytes) => this.loop.post(() => onData(bytes)));
+    backend.onWritable?.(() => this.loop.post(() => onWritable()));
     return {
       write: (bytes) => backend.write(bytes),
       onData: (callback) => {
-        listener = callback;
+        // The board before may have paused its input.
+        backend.resume?.();
+        onData = callback;
+      },
+      pause: () => backend.pause?.(),
+      resume: () => backend.resume?.(),
+      writable: () => backend.writable?.() ?? true,
+      onWritable: (callback) => {
+        onWritable = callback;
       },
     };
   }

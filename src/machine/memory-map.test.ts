@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GuestMemory, GuestMemoryError, RAM_OFFSET, ROM_OFFSET } from "../guest-memory/guest-memory.js";
-import { layOutMemory, MIB } from "./memory-map.js";
+import { layOutMemory, MIB, shadowedSlots } from "./memory-map.js";
 
 test("small RAM is all below the hole", () => {
   const map = layOutMemory(128 * MIB, 0);
@@ -63,4 +63,45 @@ test("impossible sizes are refused", () => {
   for (const size of [0, MIB, 64 * MIB + 1, 5 * 1024 * MIB, Number.NaN]) {
     assert.throws(() => layOutMemory(size, 0), GuestMemoryError);
   }
+});
+
+test("the chipset puts RAM in the place of the ROM below 1 MiB, part by part", () => {
+  const map = layOutMemory(64 * MIB, 256 * 1024);
+  const segment = (base: number, size: number, readRam: boolean, writeRam: boolean) => ({
+    base,
+    size,
+    readRam,
+    writeRam,
+  });
+  const lines = (slots: ReturnType<typeof shadowedSlots>) =>
+    slots.map(({ gpa, size, offset, readonly }) => {
+      const from =
+        offset >= RAM_OFFSET
+          ? `ram+${(offset - RAM_OFFSET).toString(16)}`
+          : `rom+${(offset - ROM_OFFSET).toString(16)}`;
+      return `${gpa.toString(16)}-${(gpa + size).toString(16)} ${from}${readonly ? " ro" : ""}`;
+    });
+  const closed = [segment(0xc0000, 0x20000, false, false), segment(0xe0000, 0x20000, false, false)];
+  assert.deepEqual(lines(shadowedSlots(map, closed)), [
+    "0-a0000 ram+0",
+    "e0000-100000 rom+20000 ro",
+    "100000-4000000 ram+100000",
+    "fffc0000-100000000 rom+0 ro",
+  ]);
+  const open = [
+    segment(0xc0000, 0x4000, true, true),
+    segment(0xc4000, 0x4000, true, true),
+    segment(0xc8000, 0x4000, true, false),
+    segment(0xe0000, 0x10000, false, true),
+    segment(0xf0000, 0x10000, true, true),
+  ];
+  assert.deepEqual(lines(shadowedSlots(map, open)), [
+    "0-a0000 ram+0",
+    "c0000-c8000 ram+c0000",
+    "c8000-cc000 ram+c8000 ro",
+    "e0000-f0000 rom+20000 ro",
+    "f0000-4000000 ram+f0000",
+    "fffc0000-100000000 rom+0 ro",
+  ]);
+  new GuestMemory(64 * MIB).setSlots(shadowedSlots(map, open));
 });

@@ -104,3 +104,63 @@ export function layOutMemory(ramSize: number, romSize: number): MemoryMap {
   const base64 = Math.ceil(highRamEnd / 2 ** 30) * 2 ** 30;
   return { ramSize, lowRamEnd, highRamEnd, pciMmio64: { base: base64, size: 32 * 2 ** 30 }, slots, e820 };
 }
+
+/** A part of the memory between 768 KiB and 1 MiB, and where the chipset's PAM registers lead accesses to it. */
+export interface ShadowSegment {
+  readonly base: number;
+  readonly size: number;
+  /** From RAM; else from the ROM that is below 1 MiB too, or from nowhere. */
+  readonly readRam: boolean;
+  /** To RAM; else to nowhere. */
+  readonly writeRam: boolean;
+}
+
+/**
+ * The slots of `map` with segments led as their PAM registers say. Reads from ROM with writes to RAM, by which
+ * old firmware copies itself, are not offered: such a segment stays ROM.
+ */
+export function shadowedSlots(map: MemoryMap, segments: readonly ShadowSegment[]): MemorySlot[] {
+  const slots: MemorySlot[] = [];
+  for (const slot of map.slots) {
+    const inShadow = (gpa: number) => gpa >= VGA_HOLE_END && gpa < SYSTEM_ROM_END;
+    if (!inShadow(slot.gpa)) {
+      slots.push(slot);
+      continue;
+    }
+    // RAM that goes on behind 1 MiB.
+    const end = slot.gpa + slot.size;
+    if (end > SYSTEM_ROM_END) slots.push(part(slot, SYSTEM_ROM_END, end));
+  }
+  for (const { base, size, readRam, writeRam } of segments) {
+    if (readRam) {
+      slots.push({ gpa: base, size, offset: RAM_OFFSET + base, readonly: !writeRam });
+      continue;
+    }
+    for (const slot of map.slots) {
+      const from = Math.max(base, slot.gpa);
+      const to = Math.min(base + size, slot.gpa + slot.size);
+      if (slot.readonly && from < to) slots.push(part(slot, from, to));
+    }
+  }
+  return merge(slots.sort((a, b) => a.gpa - b.gpa));
+}
+
+function part(slot: MemorySlot, from: number, to: number): MemorySlot {
+  return { gpa: from, size: to - from, offset: slot.offset + (from - slot.gpa), readonly: slot.readonly };
+}
+
+/** Accelerators have room for few slots: neighbours become one. */
+function merge(slots: readonly MemorySlot[]): MemorySlot[] {
+  const merged: MemorySlot[] = [];
+  for (const slot of slots) {
+    const last = merged[merged.length - 1];
+    const follows =
+      last !== undefined &&
+      last.readonly === slot.readonly &&
+      last.gpa + last.size === slot.gpa &&
+      last.offset + last.size === slot.offset;
+    if (follows) merged[merged.length - 1] = { ...last, size: last.size + slot.size };
+    else merged.push(slot);
+  }
+  return merged;
+}

@@ -24,7 +24,7 @@ import { Serial } from "../devices/serial/serial.js";
 import { TESTDEV_LINES, TESTDEV_MEMORY_BYTES, TestDevice } from "../devices/testdev/testdev.js";
 import { type AcpiTables, buildAcpiTables, relocateAcpiTables, SCI_IRQ } from "./acpi-tables.js";
 import type { Board, BoardBuilder, BoardContext } from "./board.js";
-import { ECAM, ECAM_BYTES, FOUR_GIB, HPET_BASE, IOAPIC_BASE, SYSTEM_ROM } from "./memory-map.js";
+import { ECAM, ECAM_BYTES, FOUR_GIB, HPET_BASE, IOAPIC_BASE, type MemoryMap, SYSTEM_ROM } from "./memory-map.js";
 
 const PM_BASE = 0x600;
 const PM_BYTES = 0x80;
@@ -170,6 +170,7 @@ class PcBoard implements Board {
     fwCfg.addInteger(FW_CFG_CPU_COUNT, 2, cpus);
     fwCfg.addInteger(FW_CFG_MAX_CPUS, 2, cpus);
     fwCfg.addInteger(FW_CFG_NO_GRAPHICS, 2, 1);
+    fwCfg.addFile("etc/e820", e820File(map));
     addAcpiFiles(fwCfg, this.acpiTables());
     return fwCfg;
   }
@@ -184,6 +185,18 @@ class PcBoard implements Board {
     mmio.add("testdev memory", TESTDEV_MMIO, TESTDEV_MEMORY_BYTES, device.memory);
     return device;
   }
+}
+
+/** RAM as firmware reads it: entries of base, length and type. */
+function e820File({ e820 }: MemoryMap): Uint8Array {
+  const bytes = new Uint8Array(e820.length * 20);
+  const data = new DataView(bytes.buffer);
+  e820.forEach(({ base, size, type }, index) => {
+    data.setBigUint64(index * 20, BigInt(base), true);
+    data.setBigUint64(index * 20 + 8, BigInt(size), true);
+    data.setUint32(index * 20 + 16, type, true);
+  });
+  return bytes;
 }
 
 function ramBelow({ map }: BoardContext): number {
