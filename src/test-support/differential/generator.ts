@@ -115,8 +115,8 @@ class CaseBuilder {
       this.known.set(register, value);
       this.record.writeBigUInt64LE(value, CASE.gpr + register * 8);
     }
-    // CF PF AF ZF SF OF, seldom DF.
-    const flags = (random.u32() & 0x8d5) | (random.chance(0.1) ? 0x400 : 0);
+    // CF PF AF ZF SF OF, seldom DF and AC.
+    const flags = (random.u32() & 0x8d5) | (random.chance(0.1) ? 0x400 : 0) | (random.chance(0.03) ? 0x40000 : 0);
     this.record.writeBigUInt64LE(BigInt(flags), CASE.rflags);
   }
 

@@ -36,7 +36,7 @@ export function compileHarness(): string {
   const fresh = `${path}.${process.pid}`;
   try {
     // Position-independent: the low addresses, which random values hit, stay unmapped.
-    const options = ["-O2", "-fno-stack-protector", "-static-pie", "-Wall", "-Wextra", "-Werror"];
+    const options = ["-O2", "-fno-stack-protector", "-mno-red-zone", "-static-pie", "-Wall", "-Wextra", "-Werror"];
     execFileSync("gcc", [...options, "-o", fresh, SOURCE], { stdio: ["ignore", "ignore", "pipe"] });
   } catch (error) {
     const { code, stderr } = error as { code?: string; stderr?: Buffer };

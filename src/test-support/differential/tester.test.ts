@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { testInterpreter } from "../interpreter.js";
 import { compileHarness, HarnessError } from "./native.js";
-import { runDifferential } from "./tester.js";
+import { runDifferential, TABLES } from "./tester.js";
 
 // Why this machine cannot answer for a real CPU, or false.
 function obstacle(): string | false {
@@ -15,7 +15,7 @@ function obstacle(): string | false {
   }
 }
 
-for (const table of ["integer", "sse"]) {
+for (const table of Object.keys(TABLES)) {
   test(`the interpreter does what the CPU does: ${table}`, { skip: obstacle() }, async () => {
     const accelerator = await testInterpreter();
     const { cases, failures } = await runDifferential({ accelerator, tables: [table], cases: 2500, seed: 1000 });
