@@ -70,11 +70,13 @@ class PcBoard implements Board {
     ports.add("elcr", 0x4d0, 2, this.pic.elcr);
     mmio.add("ioapic", IOAPIC_BASE, 0x1000, this.ioapic);
 
-    const pit = new Pit({ interrupt: router.line(0), clock });
+    const hpet = new Hpet({ lines: (gsi) => router.line(gsi), clock, msi: context.msi });
+    mmio.add("hpet", HPET_BASE, 0x400, hpet);
+    const pit = new Pit({ interrupt: hpet.replaceable(router.line(0)), clock });
     ports.add("pit", 0x40, 4, pit);
     ports.add("port 61", 0x61, 1, pit.port61);
     const rtc = new Rtc({
-      interrupt: router.line(8),
+      interrupt: hpet.replaceable(router.line(8)),
       clock,
       lowMemory: ramBelow(context),
       highMemory: ramAbove(context),
@@ -83,8 +85,6 @@ class PcBoard implements Board {
     const serial = new Serial({ interrupt: router.line(SERIAL_IRQ), clock, backend: context.console });
     ports.add("serial", 0x3f8, 8, serial);
 
-    const hpet = new Hpet({ lines: (gsi) => router.line(gsi), clock, msi: context.msi });
-    mmio.add("hpet", HPET_BASE, 0x400, hpet);
     this.pm = new PowerManagement({ sci: router.line(SCI_IRQ), clock, powerOff: () => power.powerOff() });
     ports.add("acpi pm", PM_BASE, PM_BYTES, this.pm);
     const pci = new PciBus();

@@ -27,7 +27,12 @@ const SLEEP_ENABLE = 1 << 13;
 /** SLP_TYP of S5, as the DSDT's _S5 object says. */
 const SLEEP_TYPE_S5 = 0;
 
+/** SMIs by the command port are "on" for good: firmware reads from it that SMM is not to be set up. */
+const APMC_ENABLE = 1 << 5;
+
 const TIMER_HERTZ = 3_579_545;
+/** The FADT says 24 bits: the status follows bit 23, and software ignores the bits above. */
+const CARRY_TICKS = 2 ** 23;
 const VERSION = 1;
 
 export interface PowerManagementOptions {
@@ -42,7 +47,7 @@ export class PowerManagement implements BusDevice, Stateful<PlainData> {
   private status = 0;
   private enable = 0;
   private control = SCI_ENABLE;
-  private smiEnable = 0;
+  private smiEnable = APMC_ENABLE;
   private gpe: number[] = new Array(GPE0_BYTES).fill(0);
   private readonly timer: ClockTimer;
 
@@ -52,6 +57,12 @@ export class PowerManagement implements BusDevice, Stateful<PlainData> {
       this.update();
     });
     this.timer.arm(this.nextCarry());
+  }
+
+  /** A general-purpose event, 0 to 63, happens. */
+  raiseGpe(number: number): void {
+    this.gpe[number >>> 3] |= 1 << (number & 7);
+    this.update();
   }
 
   /** The power button is pressed. */
@@ -101,10 +112,10 @@ export class PowerManagement implements BusDevice, Stateful<PlainData> {
     return Math.floor((this.options.clock.now() * TIMER_HERTZ) / 1e9) % 2 ** 32;
   }
 
-  // TMR_STS is set when bit 31 changes.
+  // TMR_STS is set when bit 23 changes.
   private nextCarry(): number {
     const ticks = Math.floor((this.options.clock.now() * TIMER_HERTZ) / 1e9);
-    const next = (Math.floor(ticks / 2 ** 31) + 1) * 2 ** 31;
+    const next = (Math.floor(ticks / CARRY_TICKS) + 1) * CARRY_TICKS;
     return Math.ceil((next * 1e9) / TIMER_HERTZ);
   }
 
@@ -137,11 +148,13 @@ export class PowerManagement implements BusDevice, Stateful<PlainData> {
       // The first half is status (written ones clear), the second enable.
       this.gpe[index] = index < GPE0_BYTES / 2 ? (this.gpe[index] ?? 0) & ~byte : byte;
     } else if (offset >= SMI_ENABLE && offset < SMI_ENABLE + 4)
-      this.smiEnable = place(SMI_ENABLE, this.smiEnable) >>> 0;
+      this.smiEnable = (place(SMI_ENABLE, this.smiEnable) | APMC_ENABLE) >>> 0;
     this.update();
   }
 
   private update(): void {
-    this.options.sci.set((this.status & this.enable & STATUS_BITS) !== 0);
+    const half = GPE0_BYTES / 2;
+    const event = this.gpe.some((bits, index) => index < half && (bits & this.gpe[index + half]) !== 0);
+    this.options.sci.set(event || (this.status & this.enable & STATUS_BITS) !== 0);
   }
 }

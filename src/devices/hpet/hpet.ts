@@ -37,6 +37,8 @@ const T_32BIT = 1 << 8;
 const T_ROUTE_SHIFT = 9;
 const T_FSB_ENABLE = 1 << 14;
 const T_CAN_FSB = 1 << 15;
+/** A periodic comparator interrupts no more often than this, so that a guest cannot keep the host busy with it. */
+const MIN_INTERVAL_NS = 20_000;
 const T_WRITABLE = T_LEVEL | T_ENABLE | T_PERIODIC | T_SET_VALUE | T_32BIT | (31 << T_ROUTE_SHIFT) | T_FSB_ENABLE;
 /** GSIs that a comparator may be routed to: 20-23, which no ISA device has. */
 const ROUTES = 0x00f00000;
@@ -70,6 +72,8 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
   private started: number | null = null;
   private readonly timers: Comparator[];
   private readonly wires = new Map<number, InterruptLine>();
+  /** Lines of the PIT and the RTC, which legacy replacement cuts off. */
+  private readonly replaced: { line: InterruptLine; level: boolean }[] = [];
 
   constructor(private readonly options: HpetOptions) {
     this.timers = Array.from({ length: TIMER_COUNT }, (_, index) => ({
@@ -80,6 +84,18 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
       fsbAddress: 0,
       timer: options.clock.timer(() => this.expire(index)),
     }));
+  }
+
+  /** The wire for the PIT or the RTC: it leads to `line` while legacy replacement is off. */
+  replaceable(line: InterruptLine): InterruptLine {
+    const wire = { line, level: false };
+    this.replaced.push(wire);
+    return {
+      set: (level) => {
+        wire.level = level;
+        line.set(level && (this.config & LEGACY) === 0);
+      },
+    };
   }
 
   read(offset: number, size: number): number {
@@ -127,7 +143,7 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
     const timers = fields.timers.map((value) => {
       const timer = (value ?? {}) as { readonly [key: string]: PlainData };
       return {
-        config: checkNumber("hpet", timer.config, 0xffff, "timer config") & T_WRITABLE & ~T_SET_VALUE,
+        config: checkNumber("hpet", timer.config, 0xffff, "timer config") & T_WRITABLE,
         comparator: checkWide(timer.comparator, "comparator"),
         period: checkWide(timer.period, "period"),
         fsbValue: checkNumber("hpet", timer.fsbValue, U32 - 1, "fsbValue"),
@@ -138,7 +154,9 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
     timers.forEach((timer, index) => {
       Object.assign(this.timers[index] as Comparator, timer);
       this.arm(index);
+      if (timer.config & T_LEVEL) this.wire(index)?.set((status & (1 << index)) !== 0);
     });
+    this.driveReplaced();
   }
 
   private counter(): bigint {
@@ -185,7 +203,12 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
       this.started = null;
     }
     this.config = value & (ENABLE | LEGACY);
+    this.driveReplaced();
     for (let index = 0; index < TIMER_COUNT; index++) this.arm(index);
+  }
+
+  private driveReplaced(): void {
+    for (const { line, level } of this.replaced) line.set(level && (this.config & LEGACY) === 0);
   }
 
   private writeCounter(high: boolean, value: number): void {
@@ -227,7 +250,7 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
     }
   }
 
-  private arm(index: number): void {
+  private arm(index: number, earliest = 0): void {
     const timer = this.timers[index] as Comparator;
     if (this.started === null) {
       timer.timer.cancel();
@@ -238,10 +261,10 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
     const ahead = BigInt.asUintN(bits, timer.comparator - this.counter());
     // Further than half a century needs no timer.
     if (ahead > 2n ** 57n) timer.timer.cancel();
-    else
-      timer.timer.arm(
-        this.options.clock.now() + Number(ahead === 0n ? 1n << BigInt(Math.min(bits, 57)) : ahead) * NS_PER_TICK,
-      );
+    else {
+      const ticks = Number(ahead === 0n ? 1n << BigInt(Math.min(bits, 57)) : ahead);
+      timer.timer.arm(this.options.clock.now() + Math.max(ticks * NS_PER_TICK, earliest));
+    }
   }
 
   private expire(index: number): void {
@@ -255,7 +278,7 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
       const missed = behind > 0n ? behind / timer.period : 0n;
       timer.comparator = BigInt.asUintN(bits, timer.comparator + timer.period * (missed + 1n));
     }
-    this.arm(index);
+    this.arm(index, MIN_INTERVAL_NS);
   }
 
   private interrupt(index: number, timer: Comparator): void {

@@ -48,14 +48,9 @@ export class Ioapic implements BusDevice, Stateful<PlainData> {
     return { set: (level) => this.setPin(pin, level) };
   }
 
-  read(offset: number, _size: number): number {
-    if (offset === IOREGSEL) return this.select;
-    if (offset !== IOWIN) return 0;
-    if (this.select === ID || this.select === ARBITRATION) return (this.id << 24) >>> 0;
-    if (this.select === VERSION_REGISTER) return 0x20 | ((PINS - 1) << 16);
-    const entry = this.select - REDIRECTION;
-    if (entry < 0 || entry >= 2 * PINS) return 0;
-    return ((entry & 1 ? this.high[entry >> 1] : this.low[entry >> 1]) ?? 0) >>> 0;
+  read(offset: number, size: number): number {
+    const value = this.readRegister(offset & ~3) >>> ((offset & 3) * 8);
+    return size === 4 ? value : value & (size === 2 ? 0xffff : 0xff);
   }
 
   write(offset: number, _size: number, value: number): void {
@@ -95,6 +90,16 @@ export class Ioapic implements BusDevice, Stateful<PlainData> {
       pins: checkNumber("ioapic", fields.pins, 0xffffff, "pins"),
     };
     Object.assign(this, next);
+  }
+
+  private readRegister(offset: number): number {
+    if (offset === IOREGSEL) return this.select;
+    if (offset !== IOWIN) return 0;
+    if (this.select === ID || this.select === ARBITRATION) return (this.id << 24) >>> 0;
+    if (this.select === VERSION_REGISTER) return 0x20 | ((PINS - 1) << 16);
+    const entry = this.select - REDIRECTION;
+    if (entry < 0 || entry >= 2 * PINS) return 0;
+    return ((entry & 1 ? this.high[entry >> 1] : this.low[entry >> 1]) ?? 0) >>> 0;
   }
 
   private writeSelected(value: number): void {
