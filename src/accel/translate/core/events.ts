@@ -35,7 +35,6 @@ const DR6_BS: u64 = 1 << 14;
 const DR7_GD: u64 = 1 << 13;
 
 const RUN_RUNNING: u32 = 0;
-const RUN_HALTED: u32 = 1;
 const RUN_WAIT_FOR_SIPI: u32 = 2;
 const RUN_INIT: u32 = 3;
 const RUN_SHUTDOWN: u32 = 4;

@@ -31,7 +31,7 @@ import { canonical, cr3Loaded, flushPage, flushSpaces, flushTlb, loadPdptrs, pro
 import { msrValue, readMsrValue, writeMsrValue } from "./msr";
 import * as S from "./ops-system";
 import {
-  F_MODREG, F_REPE, F_REPNE, REC_ASIZE, REC_FLAGS, REC_IMM, REC_IPOFF, REC_OSIZE, REC_REG, REC_RM, REC_SEG,
+  F_REPE, F_REPNE, REC_ASIZE, REC_FLAGS, REC_IMM, REC_IPOFF, REC_REG, REC_RM, REC_SEG,
 } from "./record";
 import {
   ATTR_CODE, ATTR_CONFORMING, ATTR_L, ATTR_P, ATTR_READABLE, ATTR_S, ATTR_UNUSABLE, ATTR_WRITABLE,

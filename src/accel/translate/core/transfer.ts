@@ -87,8 +87,7 @@ export function farJump(cpu: usize, selector: u32, offset: u64, size: u32): void
     return;
   }
   const type = attributes & 15;
-  const gate = gateOf(cpu, selector, descriptor, at, type);
-  if (!gate) return;
+  readCallGate(cpu, selector, descriptor, at, type);
   const code = readDescriptor(cpu, gateSelector, GP, 0);
   const codeAt = descriptorAt;
   const codeAttributes = descriptorAttributes(code);
@@ -108,8 +107,8 @@ let gateOffset: u64 = 0;
 let gateWords: u32 = 0;
 let gateSize: u32 = 4;
 
-// Reads a call gate. Tasks are not built.
-function gateOf(cpu: usize, selector: u32, descriptor: u64, at: u64, type: u32): bool {
+// Reads a call gate into gateSelector and its companions. Task switches are not built.
+function readCallGate(cpu: usize, selector: u32, descriptor: u64, at: u64, type: u32): void {
   const error = selector & 0xfffc;
   const attributes = descriptorAttributes(descriptor);
   const dpl = dplOf(attributes);
@@ -137,7 +136,6 @@ function gateOf(cpu: usize, selector: u32, descriptor: u64, at: u64, type: u32):
   if (long) gateOffset |= high << 32;
   gateWords = <u32>(descriptor >> 32) & 31;
   if (isNull(gateSelector)) raiseGP(cpu);
-  return true;
 }
 
 function checkGateCode(cpu: usize, attributes: u32, error: u32): void {
@@ -174,7 +172,7 @@ export function farCall(cpu: usize, selector: u32, offset: u64, size: u32): void
     refreshMode(cpu);
     return;
   }
-  if (!gateOf(cpu, selector, descriptor, at, attributes & 15)) return;
+  readCallGate(cpu, selector, descriptor, at, attributes & 15);
   const code = readDescriptor(cpu, gateSelector, GP, 0);
   const codeAt = descriptorAt;
   const codeAttributes = descriptorAttributes(code);
