@@ -16,8 +16,6 @@ export class DebugExit implements BusDevice {
 
 /** SeaBIOS and OVMF write their messages here when a read answers 0xe9. */
 export class DebugConsole implements BusDevice {
-  private readonly byte = new Uint8Array(1);
-
   constructor(private readonly backend: Pick<CharBackend, "write">) {}
 
   read(): number {
@@ -25,8 +23,7 @@ export class DebugConsole implements BusDevice {
   }
 
   write(_offset: number, _size: number, value: number): void {
-    this.byte[0] = value;
-    this.backend.write(this.byte);
+    this.backend.write(Uint8Array.of(value & 0xff));
   }
 }
 

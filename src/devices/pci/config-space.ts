@@ -66,7 +66,12 @@ export class PciFunction implements Stateful<PlainData> {
 
   restore(state: PlainData): void {
     const fields = checkVersion("pci", state, VERSION);
-    this.config.set(checkNumbers("pci", fields.config, CONFIG_BYTES, 0xff, "config"));
+    const saved = checkNumbers("pci", fields.config, CONFIG_BYTES, 0xff, "config");
+    // What a guest cannot have changed stays as the function was built.
+    for (const [at, value] of saved.entries()) {
+      const mask = this.writable[at] | this.clearable[at];
+      this.config[at] = (this.config[at] & ~mask) | (value & mask);
+    }
     this.configChanged(0, CONFIG_BYTES);
   }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { StateError } from "../device.js";
 import { FakeClock } from "../testing/fake-clock.js";
 import { checkAccesses, type Subject } from "../testing/properties.js";
 import { HostBridge, PciBus } from "./host-bridge.js";
@@ -81,6 +82,13 @@ test("firmware finds its PAM registers and the ECAM base", () => {
   assert.equal(read(0, 0x60, 4), ECAM + 1);
   write(0, 0x90, 1, 0x30);
   assert.equal(read(0, 0x90, 1), 0x30);
+});
+
+test("a hostile state cannot make another function of it, and one of the wrong length is refused", () => {
+  const { bridge, read } = create();
+  bridge.restore({ version: 1, config: new Array(256).fill(0xff) });
+  assert.equal(read(0, 0, 4), 0x29c0_8086);
+  assert.throws(() => bridge.restore({ version: 1, config: [1, 2, 3] }), StateError);
 });
 
 function subject(): Subject {
