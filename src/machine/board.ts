@@ -1,10 +1,11 @@
 import type { CharBackend, MsiSink, PlainData, Stateful } from "../devices/device.js";
+import type { ShadowSegment } from "../devices/pci/host-bridge.js";
 import type { GuestMemory } from "../guest-memory/guest-memory.js";
 import type { InterruptMessage } from "../vcpu/accelerator.js";
 import type { Bus } from "./bus.js";
 import type { MachineClock } from "./clock.js";
 import type { InterruptRouter } from "./interrupts.js";
-import type { MemoryMap, ShadowSegment } from "./memory-map.js";
+import type { MemoryMap } from "./memory-map.js";
 
 /** What the guest can do to the machine as a whole. Safe to call from inside a bus access. */
 export interface PowerControl {

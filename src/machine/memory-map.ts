@@ -5,6 +5,7 @@
  * starts at 4 GiB.
  */
 import { E820_RAM, E820_RESERVED, type E820Entry } from "../boot/e820.js";
+import type { ShadowSegment } from "../devices/pci/host-bridge.js";
 import {
   GuestMemoryError,
   MAX_RAM_BYTES,
@@ -105,18 +106,8 @@ export function layOutMemory(ramSize: number, romSize: number): MemoryMap {
   return { ramSize, lowRamEnd, highRamEnd, pciMmio64: { base: base64, size: 32 * 2 ** 30 }, slots, e820 };
 }
 
-/** A part of the memory between 768 KiB and 1 MiB, and where the chipset's PAM registers lead accesses to it. */
-export interface ShadowSegment {
-  readonly base: number;
-  readonly size: number;
-  /** From RAM; else from the ROM that is below 1 MiB too, or from nowhere. */
-  readonly readRam: boolean;
-  /** To RAM; else to nowhere. */
-  readonly writeRam: boolean;
-}
-
 /**
- * The slots of `map` with segments led as their PAM registers say. Reads from ROM with writes to RAM, by which
+ * The slots of `map` with segments led as the chipset's PAM registers say. Reads from ROM with writes to RAM, by which
  * old firmware copies itself, are not offered: such a segment stays ROM.
  */
 export function shadowedSlots(map: MemoryMap, segments: readonly ShadowSegment[]): MemorySlot[] {

@@ -61,7 +61,7 @@ class PcBoard implements Board {
     private readonly context: BoardContext,
     options: PcBoardOptions,
   ) {
-    const { ports, mmio, clock, router, power } = context;
+    const { ports, mmio, clock, router, map, power } = context;
     this.pic = new Pic({ intr: { set: (level) => router.setIntr(level) } });
     this.ioapic = new Ioapic({ deliver: (message) => context.deliver(message) });
     router.connect(this.pic, this.ioapic);
@@ -88,7 +88,8 @@ class PcBoard implements Board {
     this.pm = new PowerManagement({ sci: router.line(SCI_IRQ), clock, powerOff: () => power.powerOff() });
     ports.add("acpi pm", PM_BASE, PM_BYTES, this.pm);
     const pci = new PciBus();
-    const hostBridge = new HostBridge(ECAM);
+    const hostBridge = new HostBridge(ECAM, (segments) => context.remapShadow(segments));
+    if (!map.slots.some((slot) => slot.readonly)) hostBridge.openShadow();
     const lpc = new LpcBridge(PM_BASE);
     pci.add(0, 0, hostBridge);
     pci.add(LPC_DEVICE, 0, lpc);

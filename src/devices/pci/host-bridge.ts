@@ -14,15 +14,56 @@ const SMRAM = 0x9d;
 const ADDRESS_ENABLE = 0x8000_0000;
 const ONES = [0, 0xff, 0xffff, 0xffffff, 0xffffffff];
 
+const PAM_READ = 1;
+const PAM_WRITE = 2;
+
+/** A part of the memory between 768 KiB and 1 MiB: accesses go to RAM, or to the ROM and the bus. */
+export interface ShadowSegment {
+  readonly base: number;
+  readonly size: number;
+  readonly readRam: boolean;
+  readonly writeRam: boolean;
+}
+
+/** What the halves of the PAM registers control, in their order; the low half of the first is reserved. */
+const SEGMENTS = [
+  { register: 0, shift: 4, base: 0xf0000, size: 0x10000 },
+  ...Array.from({ length: 12 }, (_, index) => ({
+    register: 1 + (index >> 1),
+    shift: (index & 1) * 4,
+    base: 0xc0000 + index * 0x4000,
+    size: 0x4000,
+  })),
+];
+
 /** 8086:29c0. ECAM is enabled at the base that the board gives it. */
 export class HostBridge extends PciFunction {
-  constructor(ecamBase: number) {
+  /** @param shadowChanged the guest changed the PAM registers */
+  constructor(
+    ecamBase: number,
+    private readonly shadowChanged: (segments: readonly ShadowSegment[]) => void = () => {},
+  ) {
     super({ vendor: 0x8086, device: 0x29c0, classCode: 0x060000, subsystemVendor: 0x1af4, subsystem: 0x1100 });
     this.set(PCIEXBAR, 4, ecamBase + 1);
     // Where the window lies is the board's wiring: firmware may write what is there already.
     this.allow(PCIEXBAR, 1, 0x07);
-    for (let index = 0; index < PAM_REGISTERS; index++) this.allow(PAM0 + index, 1, 0x33);
+    for (let index = 0; index < PAM_REGISTERS; index++) this.allow(PAM0 + index, 1, index === 0 ? 0x30 : 0x33);
     this.allow(SMRAM, 1, 0x78);
+  }
+
+  /** All of it is RAM, as firmware leaves it; for a machine without any. */
+  openShadow(): void {
+    for (let index = 0; index < PAM_REGISTERS; index++) this.set(PAM0 + index, 1, index === 0 ? 0x30 : 0x33);
+  }
+
+  protected override configChanged(offset: number, size: number): void {
+    if (offset + size <= PAM0 || offset >= PAM0 + PAM_REGISTERS) return;
+    this.shadowChanged(
+      SEGMENTS.map(({ register, shift, base, size: bytes }) => {
+        const bits = (this.config[PAM0 + register] ?? 0) >> shift;
+        return { base, size: bytes, readRam: (bits & PAM_READ) !== 0, writeRam: (bits & PAM_WRITE) !== 0 };
+      }),
+    );
   }
 }
 
