@@ -2,6 +2,7 @@
 // 32-bit code, stacks, near transfers. Intel SDM vol. 2.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { assemble } from "../../test-support/assemble.js";
 import { testInterpreter } from "../../test-support/interpreter.js";
 import { TEST_LAYOUT, TestCpu, type TestMode, type TestRegisters } from "../../test-support/test-cpu.js";
 
@@ -278,6 +279,52 @@ for (const { text, modes, before = {}, after = {}, flags = ARITHMETIC, fault = n
         else assert.equal(actual, value, name);
       }
       for (const [address, value] of Object.entries(memory)) assert.equal(cpu.memory.read32(Number(address)), value);
+    });
+  }
+}
+
+// What sets CF before ADC, SBB, INC and a condition reads it: lazy flags have a rule for each.
+for (const size of [32, 64] as const) {
+  const mask = (1n << BigInt(size)) - 1n;
+  const [a, b] = size === 64 ? (["rax", "rbx"] as const) : (["eax", "ebx"] as const);
+  const values = [0n, 1n, mask >> 1n, (mask >> 1n) + 1n, mask - 1n, mask];
+  const setters: Record<string, (x: bigint, y: bigint) => bigint> = {
+    [`add ${a}, ${b}`]: (x, y) => (x + y) >> BigInt(size),
+    [`sub ${a}, ${b}`]: (x, y) => (x < y ? 1n : 0n),
+    [`stc; adc ${a}, ${b}`]: (x, y) => (x + y + 1n) >> BigInt(size),
+    [`stc; sbb ${a}, ${b}`]: (x, y) => (x < y + 1n ? 1n : 0n),
+    [`and ${a}, ${b}`]: () => 0n,
+    [`add ${a}, ${b}; inc ${b}`]: (x, y) => (x + y) >> BigInt(size),
+    [`shl ${a}, 1`]: (x) => x >> BigInt(size - 1),
+    [`add ${a}, ${b}; rol ${b}, 1`]: (_, y) => y >> BigInt(size - 1),
+  };
+  for (const [setter, carryOf] of Object.entries(setters)) {
+    test(`${size} bits: carry from "${setter}"`, async () => {
+      const cpu = await cpuOf("long");
+      const program = assemble(
+        `${setter}
+         setc r8b
+         ${size === 64 ? "mov r9, rcx; adc r9, rdx" : "mov r9d, ecx; adc r9d, edx"}
+         pushfq; pop r10
+         mov rax, rsi; mov rbx, rdi; ${setter}
+         ${size === 64 ? "mov r11, rcx; sbb r11, rdx" : "mov r11d, ecx; sbb r11d, edx"}
+         pushfq; pop r12`,
+        64,
+        code,
+      );
+      for (const x of values) {
+        for (const y of values) {
+          const [p, q] = [y, x];
+          const { registers, fault } = await cpu.run(program, { rax: x, rbx: y, rsi: x, rdi: y, rcx: p, rdx: q });
+          assert.equal(fault, null);
+          const carry = carryOf(x, y);
+          assert.equal(registers.r8 & 1n, carry);
+          assert.equal(registers.r9, (p + q + carry) & mask);
+          assert.equal(registers.r10 & CF, (p + q + carry) >> BigInt(size));
+          assert.equal(registers.r11, (p - q - carry) & mask);
+          assert.equal(registers.r12 & CF, p < q + carry ? 1n : 0n);
+        }
+      }
     });
   }
 }

@@ -1,5 +1,5 @@
 // Integer arithmetic on operands of one size, with lazy flags. T is u8, u16, u32 or u64.
-import { CC_ADD, CC_DEC, CC_INC, CC_LOGIC, CC_SBB, CC_SUB, carryFlag, setLazy, setLazyResult, sizeLog } from "./flags";
+import { CC_ADD, CC_DEC, CC_INC, CC_LOGIC, CC_SBB, CC_SUB, setLazy, setLazyResult, sizeLog } from "./flags";
 
 export const ADD: u32 = 0;
 export const OR: u32 = 1;
@@ -28,16 +28,6 @@ export function alu<T>(cpu: usize, kind: u32, a: T, b: T): T {
       setLazy(cpu, (CC_ADD << 2) | sizeLog<T>(), <u64>r, <u64>a, <u64>b);
       return r;
     }
-    case ADC: {
-      const r = <T>(a + b + <T>carryFlag(cpu));
-      setLazy(cpu, (CC_ADD << 2) | sizeLog<T>(), <u64>r, <u64>a, <u64>b);
-      return r;
-    }
-    case SBB: {
-      const r = <T>(a - b - <T>carryFlag(cpu));
-      setLazy(cpu, (CC_SBB << 2) | sizeLog<T>(), <u64>r, <u64>a, <u64>b);
-      return r;
-    }
     case SUB:
     case CMP: {
       const r = <T>(a - b);
@@ -51,6 +41,24 @@ export function alu<T>(cpu: usize, kind: u32, a: T, b: T): T {
     default:
       return logic<T>(cpu, <T>(a ^ b));
   }
+}
+
+/** a + b + carry, and the flags. */
+// @ts-ignore: decorator
+@inline
+export function addCarry<T>(cpu: usize, a: T, b: T, carry: u64): T {
+  const r = <T>(a + b + <T>carry);
+  setLazy(cpu, (CC_ADD << 2) | sizeLog<T>(), <u64>r, <u64>a, <u64>b);
+  return r;
+}
+
+/** a - b - borrow, and the flags. */
+// @ts-ignore: decorator
+@inline
+export function subtractBorrow<T>(cpu: usize, a: T, b: T, borrow: u64): T {
+  const r = <T>(a - b - <T>borrow);
+  setLazy(cpu, (CC_SBB << 2) | sizeLog<T>(), <u64>r, <u64>a, <u64>b);
+  return r;
 }
 
 /** The flags of AND, OR, XOR and TEST. */

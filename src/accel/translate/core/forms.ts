@@ -3,7 +3,7 @@
 import { BLOCK_RIP, CC_OP, CC_RESULT, CC_SRC1, CC_SRC2, GPR, RFLAGS } from "../layout";
 import { logic, put } from "./alu";
 import {
-  CC_EXPLICIT, CC_INC, CC_LOGIC, CC_SUB, CF, SF, ZF, setLazy, sizeLog,
+  CC_ADD, CC_EXPLICIT, CC_INC, CC_LOGIC, CC_SUB, CF, SF, ZF, setLazy, sizeLog,
 } from "./flags";
 import { TLB_ADDEND } from "./memory";
 import { REC_IPOFF, REC_LEN, REC_REG, REC_RM } from "./record";
@@ -113,20 +113,27 @@ export function testJump<T>(cpu: usize, code: u32, value: T): bool {
   }
 }
 
-// ---- Flags and conditions where they follow at once; 2 or more, where they do not.
+// ---- Flags and conditions.
 
+/** The condition does not follow at once. */
 export const UNKNOWN: u32 = 4;
 
-/** CF. */
+/** CF, as 0 or 1. */
 // @ts-ignore: decorator
 @inline
 export function quickCarry(cpu: usize): u64 {
-  const kind = load<u32>(cpu, CC_OP) >> 2;
-  if (kind == CC_SUB) return u64(load<u64>(cpu, CC_SRC1) < load<u64>(cpu, CC_SRC2));
-  if (kind == CC_LOGIC) return 0;
-  if (kind >= CC_INC) return load<u64>(cpu, CC_SRC1);
+  const op = load<u32>(cpu, CC_OP);
+  const kind = op >> 2;
   if (kind == 0) return load<u64>(cpu, RFLAGS) & CF;
-  return UNKNOWN;
+  const a = load<u64>(cpu, CC_SRC1);
+  if (kind >= CC_INC) return a;
+  if (kind == CC_LOGIC) return 0;
+  const b = load<u64>(cpu, CC_SRC2);
+  if (kind == CC_SUB) return u64(a < b);
+  const r = load<u64>(cpu, CC_RESULT);
+  const top = <u64>((8 << (op & 3)) - 1);
+  if (kind == CC_ADD) return (((a & b) | ((a | b) & ~r)) >> top) & 1;
+  return (((~a & b) | ((~a | b) & r)) >> top) & 1;
 }
 
 /** Whether a rotate may replace CF and OF by two stores: AF is where rotateFlags leaves it. */
@@ -144,10 +151,8 @@ export function quickCondition(cpu: usize, code: u32): u32 {
   const kind = op >> 2;
   const not = code & 1;
   switch (code >> 1) {
-    case 1: {
-      const carry = quickCarry(cpu);
-      return carry > 1 ? UNKNOWN : u32(carry) ^ not;
-    }
+    case 1:
+      return u32(quickCarry(cpu)) ^ not;
     case 2:
       if (kind != 0) return u32(load<u64>(cpu, CC_RESULT) == 0) ^ not;
       return u32((load<u64>(cpu, RFLAGS) & ZF) != 0) ^ not;

@@ -4,7 +4,7 @@
 import {
   BLOCK_RIP, CUR_REC, EXC_PENDING, EXIT_BUDGET, EXIT_REASON, EXIT_REQUEST, MODE, REMAINING, RIP, STEPPING, TLB,
 } from "../layout";
-import { ADD, AND, CMP, OR, SUB, XOR, alu, decrement, increment, logic, negate } from "./alu";
+import { ADD, AND, CMP, OR, SUB, XOR, addCarry, alu, decrement, increment, logic, negate, subtractBorrow } from "./alu";
 import {
   BLOCK_COUNT, BLOCK_HEADER, BLOCK_KEY, BLOCK_NEXT, BLOCK_SECOND_PAGE, LINK_NEXT, LINK_TARGET, MAX_INSTRUCTIONS, bucketOf,
   findBlock, singleBlock,
@@ -89,6 +89,30 @@ export function run(cpu: usize): void {
           }
           case OP_ALU_RR + 7: {
             putRm<u64>(cpu, rec, alu<u64>(cpu, OR, rm<u64>(cpu, rec), reg<u64>(cpu, rec)));
+            rec += REC_BYTES;
+            continue;
+          }
+          case OP_ALU_RR + 10: {
+            const carry = quickCarry(cpu);
+            putRm<u32>(cpu, rec, addCarry<u32>(cpu, rm<u32>(cpu, rec), reg<u32>(cpu, rec), carry));
+            rec += REC_BYTES;
+            continue;
+          }
+          case OP_ALU_RR + 11: {
+            const carry = quickCarry(cpu);
+            putRm<u64>(cpu, rec, addCarry<u64>(cpu, rm<u64>(cpu, rec), reg<u64>(cpu, rec), carry));
+            rec += REC_BYTES;
+            continue;
+          }
+          case OP_ALU_RR + 14: {
+            const carry = quickCarry(cpu);
+            putRm<u32>(cpu, rec, subtractBorrow<u32>(cpu, rm<u32>(cpu, rec), reg<u32>(cpu, rec), carry));
+            rec += REC_BYTES;
+            continue;
+          }
+          case OP_ALU_RR + 15: {
+            const carry = quickCarry(cpu);
+            putRm<u64>(cpu, rec, subtractBorrow<u64>(cpu, rm<u64>(cpu, rec), reg<u64>(cpu, rec), carry));
             rec += REC_BYTES;
             continue;
           }
@@ -203,6 +227,46 @@ export function run(cpu: usize): void {
             if (load<u64>(entry, TLB_READ) != pageOf<u64>(linear)) break;
             const at = hostOf(linear, entry);
             putReg<u64>(cpu, rec, alu<u64>(cpu, OR, reg<u64>(cpu, rec), load<u64>(at)));
+            rec += REC_BYTES;
+            continue;
+          }
+          case OP_ALU_RM + 10: {
+            const linear = address(cpu, rec);
+            const entry = tlbEntry(load<u32>(cpu, TLB), linear);
+            if (load<u64>(entry, TLB_READ) != pageOf<u32>(linear)) break;
+            const at = hostOf(linear, entry);
+            const carry = quickCarry(cpu);
+            putReg<u32>(cpu, rec, addCarry<u32>(cpu, reg<u32>(cpu, rec), load<u32>(at), carry));
+            rec += REC_BYTES;
+            continue;
+          }
+          case OP_ALU_RM + 11: {
+            const linear = address(cpu, rec);
+            const entry = tlbEntry(load<u32>(cpu, TLB), linear);
+            if (load<u64>(entry, TLB_READ) != pageOf<u64>(linear)) break;
+            const at = hostOf(linear, entry);
+            const carry = quickCarry(cpu);
+            putReg<u64>(cpu, rec, addCarry<u64>(cpu, reg<u64>(cpu, rec), load<u64>(at), carry));
+            rec += REC_BYTES;
+            continue;
+          }
+          case OP_ALU_RM + 14: {
+            const linear = address(cpu, rec);
+            const entry = tlbEntry(load<u32>(cpu, TLB), linear);
+            if (load<u64>(entry, TLB_READ) != pageOf<u32>(linear)) break;
+            const at = hostOf(linear, entry);
+            const carry = quickCarry(cpu);
+            putReg<u32>(cpu, rec, subtractBorrow<u32>(cpu, reg<u32>(cpu, rec), load<u32>(at), carry));
+            rec += REC_BYTES;
+            continue;
+          }
+          case OP_ALU_RM + 15: {
+            const linear = address(cpu, rec);
+            const entry = tlbEntry(load<u32>(cpu, TLB), linear);
+            if (load<u64>(entry, TLB_READ) != pageOf<u64>(linear)) break;
+            const at = hostOf(linear, entry);
+            const carry = quickCarry(cpu);
+            putReg<u64>(cpu, rec, subtractBorrow<u64>(cpu, reg<u64>(cpu, rec), load<u64>(at), carry));
             rec += REC_BYTES;
             continue;
           }
@@ -368,6 +432,46 @@ export function run(cpu: usize): void {
             rec += REC_BYTES;
             continue;
           }
+          case OP_ALU_MR + 10: {
+            const linear = address(cpu, rec);
+            const entry = tlbEntry(load<u32>(cpu, TLB), linear);
+            if (load<u64>(entry, TLB_WRITE) != pageOf<u32>(linear)) break;
+            const at = hostOf(linear, entry);
+            const carry = quickCarry(cpu);
+            store<u32>(at, addCarry<u32>(cpu, load<u32>(at), reg<u32>(cpu, rec), carry));
+            rec += REC_BYTES;
+            continue;
+          }
+          case OP_ALU_MR + 11: {
+            const linear = address(cpu, rec);
+            const entry = tlbEntry(load<u32>(cpu, TLB), linear);
+            if (load<u64>(entry, TLB_WRITE) != pageOf<u64>(linear)) break;
+            const at = hostOf(linear, entry);
+            const carry = quickCarry(cpu);
+            store<u64>(at, addCarry<u64>(cpu, load<u64>(at), reg<u64>(cpu, rec), carry));
+            rec += REC_BYTES;
+            continue;
+          }
+          case OP_ALU_MR + 14: {
+            const linear = address(cpu, rec);
+            const entry = tlbEntry(load<u32>(cpu, TLB), linear);
+            if (load<u64>(entry, TLB_WRITE) != pageOf<u32>(linear)) break;
+            const at = hostOf(linear, entry);
+            const carry = quickCarry(cpu);
+            store<u32>(at, subtractBorrow<u32>(cpu, load<u32>(at), reg<u32>(cpu, rec), carry));
+            rec += REC_BYTES;
+            continue;
+          }
+          case OP_ALU_MR + 15: {
+            const linear = address(cpu, rec);
+            const entry = tlbEntry(load<u32>(cpu, TLB), linear);
+            if (load<u64>(entry, TLB_WRITE) != pageOf<u64>(linear)) break;
+            const at = hostOf(linear, entry);
+            const carry = quickCarry(cpu);
+            store<u64>(at, subtractBorrow<u64>(cpu, load<u64>(at), reg<u64>(cpu, rec), carry));
+            rec += REC_BYTES;
+            continue;
+          }
           case OP_ALU_MR + 16: {
             const linear = address(cpu, rec);
             const entry = tlbEntry(load<u32>(cpu, TLB), linear);
@@ -503,6 +607,30 @@ export function run(cpu: usize): void {
           }
           case OP_ALU_RI + 7: {
             putRm<u64>(cpu, rec, alu<u64>(cpu, OR, rm<u64>(cpu, rec), load<u64>(rec, REC_IMM)));
+            rec += REC_BYTES;
+            continue;
+          }
+          case OP_ALU_RI + 10: {
+            const carry = quickCarry(cpu);
+            putRm<u32>(cpu, rec, addCarry<u32>(cpu, rm<u32>(cpu, rec), load<u32>(rec, REC_IMM), carry));
+            rec += REC_BYTES;
+            continue;
+          }
+          case OP_ALU_RI + 11: {
+            const carry = quickCarry(cpu);
+            putRm<u64>(cpu, rec, addCarry<u64>(cpu, rm<u64>(cpu, rec), load<u64>(rec, REC_IMM), carry));
+            rec += REC_BYTES;
+            continue;
+          }
+          case OP_ALU_RI + 14: {
+            const carry = quickCarry(cpu);
+            putRm<u32>(cpu, rec, subtractBorrow<u32>(cpu, rm<u32>(cpu, rec), load<u32>(rec, REC_IMM), carry));
+            rec += REC_BYTES;
+            continue;
+          }
+          case OP_ALU_RI + 15: {
+            const carry = quickCarry(cpu);
+            putRm<u64>(cpu, rec, subtractBorrow<u64>(cpu, rm<u64>(cpu, rec), load<u64>(rec, REC_IMM), carry));
             rec += REC_BYTES;
             continue;
           }
@@ -962,86 +1090,76 @@ export function run(cpu: usize): void {
           }
           case OP_INC_R + 0: {
             const carry = quickCarry(cpu);
-            if (carry > 1) break;
             putRm<u8>(cpu, rec, increment<u8>(cpu, rm<u8>(cpu, rec), carry));
             rec += REC_BYTES;
             continue;
           }
           case OP_INC_R + 2: {
             const carry = quickCarry(cpu);
-            if (carry > 1) break;
             putRm<u32>(cpu, rec, increment<u32>(cpu, rm<u32>(cpu, rec), carry));
             rec += REC_BYTES;
             continue;
           }
           case OP_INC_R + 3: {
             const carry = quickCarry(cpu);
-            if (carry > 1) break;
             putRm<u64>(cpu, rec, increment<u64>(cpu, rm<u64>(cpu, rec), carry));
             rec += REC_BYTES;
             continue;
           }
           case OP_DEC_R + 0: {
             const carry = quickCarry(cpu);
-            if (carry > 1) break;
             putRm<u8>(cpu, rec, decrement<u8>(cpu, rm<u8>(cpu, rec), carry));
             rec += REC_BYTES;
             continue;
           }
           case OP_DEC_R + 2: {
             const carry = quickCarry(cpu);
-            if (carry > 1) break;
             putRm<u32>(cpu, rec, decrement<u32>(cpu, rm<u32>(cpu, rec), carry));
             rec += REC_BYTES;
             continue;
           }
           case OP_DEC_R + 3: {
             const carry = quickCarry(cpu);
-            if (carry > 1) break;
             putRm<u64>(cpu, rec, decrement<u64>(cpu, rm<u64>(cpu, rec), carry));
             rec += REC_BYTES;
             continue;
           }
           case OP_INC_M + 2: {
-            const carry = quickCarry(cpu);
-            if (carry > 1) break;
             const linear = address(cpu, rec);
             const entry = tlbEntry(load<u32>(cpu, TLB), linear);
             if (load<u64>(entry, TLB_WRITE) != pageOf<u32>(linear)) break;
             const at = hostOf(linear, entry);
+            const carry = quickCarry(cpu);
             store<u32>(at, increment<u32>(cpu, load<u32>(at), carry));
             rec += REC_BYTES;
             continue;
           }
           case OP_INC_M + 3: {
-            const carry = quickCarry(cpu);
-            if (carry > 1) break;
             const linear = address(cpu, rec);
             const entry = tlbEntry(load<u32>(cpu, TLB), linear);
             if (load<u64>(entry, TLB_WRITE) != pageOf<u64>(linear)) break;
             const at = hostOf(linear, entry);
+            const carry = quickCarry(cpu);
             store<u64>(at, increment<u64>(cpu, load<u64>(at), carry));
             rec += REC_BYTES;
             continue;
           }
           case OP_DEC_M + 2: {
-            const carry = quickCarry(cpu);
-            if (carry > 1) break;
             const linear = address(cpu, rec);
             const entry = tlbEntry(load<u32>(cpu, TLB), linear);
             if (load<u64>(entry, TLB_WRITE) != pageOf<u32>(linear)) break;
             const at = hostOf(linear, entry);
+            const carry = quickCarry(cpu);
             store<u32>(at, decrement<u32>(cpu, load<u32>(at), carry));
             rec += REC_BYTES;
             continue;
           }
           case OP_DEC_M + 3: {
-            const carry = quickCarry(cpu);
-            if (carry > 1) break;
             const linear = address(cpu, rec);
             const entry = tlbEntry(load<u32>(cpu, TLB), linear);
             if (load<u64>(entry, TLB_WRITE) != pageOf<u64>(linear)) break;
             const at = hostOf(linear, entry);
+            const carry = quickCarry(cpu);
             store<u64>(at, decrement<u64>(cpu, load<u64>(at), carry));
             rec += REC_BYTES;
             continue;
