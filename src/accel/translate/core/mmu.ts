@@ -528,12 +528,14 @@ export function slowReadForWrite(cpu: usize, linear: u64, size: u32): u64 {
 }
 
 export function slowRead128(cpu: usize, linear: u64): v128 {
+  checkAlignment(cpu, linear, 16, 0);
   const low = slowRead(cpu, linear, 8, 0);
   const high = slowRead(cpu, wrap(cpu, linear + 8), 8, 0);
   return i64x2.replace_lane(i64x2.splat(low), 1, high);
 }
 
 export function slowWrite128(cpu: usize, linear: u64, value: v128): void {
+  checkAlignment(cpu, linear, 16, 0);
   probeWrite(cpu, linear, 16);
   slowWrite(cpu, linear, 8, i64x2.extract_lane(value, 0), 0);
   slowWrite(cpu, wrap(cpu, linear + 8), 8, i64x2.extract_lane(value, 1), 0);
