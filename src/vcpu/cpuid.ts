@@ -19,6 +19,11 @@ export interface CpuidPlace {
   tscHertz: number;
 }
 
+/** CPUID.80000001 EDX bits that only AMD defines: MMXEXT, FFXSR, 3DNow!. */
+const AMD_EXTENDED = [FEATURES.mmxext, FEATURES.ffxsr, FEATURES["3dnowext"], FEATURES["3dnow"]].reduce(
+  (mask, number) => mask | (1 << (number & 31)),
+  0,
+);
 /** Bytes of an XSAVE area in standard format with x87 and SSE, and with AVX too. */
 const XSAVE_LEGACY_BYTES = 576;
 const XSAVE_AVX_BYTES = 832;
@@ -95,7 +100,7 @@ export function cpuidTable(model: CpuModel, place: CpuidPlace): CpuidLeaf[] {
       amd ? signature(model) : 0,
       0,
       word(6) | (amd && place.count > 1 ? 2 : 0),
-      word(5) | repeated,
+      amd ? word(5) | repeated : word(5) & ~AMD_EXTENDED,
     );
     const brand = model.brand.padEnd(48, "\0");
     for (let part = 0; part < 3; part++) {
