@@ -1,89 +1,75 @@
-/** Debian's stock kernel with the default guest's files, through the command line as a user runs it. */
+/** Debian's stock kernel, through the command line, from power-on to its end. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { GuestBuildError, getDefaultGuest } from "../node/default-guest.js";
-import { createProgress } from "../node/progress.js";
+import { before, test } from "node:test";
+import { aptAvailable } from "../node/apt.js";
+import { Running, ringvisor, temporaryFolder } from "./testing/ringvisor.js";
 
-const MAIN = fileURLToPath(new URL("./main.js", import.meta.url));
-const PROMPT = "ringvisor:/root# ";
+const skip = aptAvailable() || ringvisor("guest", "info").stdout.startsWith("folder") ? false : "this host has no apt";
 
-interface Run {
-  code: number | null;
-  output: string;
+// Made once, so that no test waits for packages.
+before(() => {
+  if (skip === false) assert.equal(ringvisor("guest", "build").code, 0);
+});
+
+/** Boots the default guest to its prompt. */
+async function bootToPrompt(t: { after(callback: () => void): void }, ...options: string[]): Promise<Running> {
+  const running = new Running(["boot", ...options]);
+  t.after(() => running.kill("SIGKILL"));
+  await running.sees(/RINGVISOR-INIT-OK \d+\.\d+/);
+  await running.sees(/ringvisor:\/root# /);
+  return running;
 }
 
-/** Runs `ringvisor boot` and types each line when the shell's prompt has appeared once more. */
-function boot(args: string[], lines: string[] = []): Promise<Run> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [MAIN, "boot", ...args], { stdio: ["pipe", "pipe", "pipe"] });
-    let output = "";
-    let prompts = 0;
-    const take = (chunk: Buffer) => {
-      output += chunk.toString("latin1");
-      if (output.split(PROMPT).length - 1 > prompts) {
-        const line = lines[prompts++];
-        if (line !== undefined) child.stdin.write(`${line}\n`);
-      }
-    };
-    child.stdout.on("data", take);
-    child.stderr.on("data", (chunk) => {
-      output += chunk.toString("latin1");
-    });
-    child.stdin.on("error", () => {});
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ code, output }));
-  });
-}
+test("a shell at the prompt, with job control; poweroff ends with 0", { skip }, async (t) => {
+  const stats = join(temporaryFolder(t), "stats.json");
+  const running = await bootToPrompt(t, "--memory", "128M", `--stats=${stats}`);
+  running.type("uname -sm; echo $((6*7)); tty\n");
+  await running.sees(/Linux x86_64\r\n42\r\n\/dev\/ttyS0/);
+  running.type("sleep 1000\n");
+  running.type("\x03");
+  running.type("echo interrupted\n");
+  await running.sees(/\ninterrupted\r\n/);
+  running.type("awk 'BEGIN { printf \"%.6f\\n\", atan2(0, -1) }'; echo hello | md5sum | cut -c1-8\n");
+  await running.sees(/3\.141593\r\nb1946ac9\r\n/);
+  running.type("poweroff\n");
+  assert.equal(await running.exited, 0);
+  assert.equal(running.errors, "");
+  const { instructions, outcome } = JSON.parse(readFileSync(stats, "utf8"));
+  assert.equal(outcome, "poweroff");
+  assert.ok(instructions > 1e8);
+});
 
-describe("Debian's kernel", () => {
-  let folder = "";
-  let kernel = "";
-  let unavailable: string | null = null;
+test("reboot starts the kernel again; with --no-reboot it ends with 0", { skip }, async (t) => {
+  const running = await bootToPrompt(t, "--no-reboot", "--append", "quiet");
+  running.type("reboot\n");
+  assert.equal(await running.exited, 0);
+  assert.match(running.output, /reboot: Restarting system/);
+});
 
-  before(async () => {
-    folder = mkdtempSync(join(tmpdir(), "ringvisor-linux-"));
-    try {
-      kernel = join(folder, "vmlinuz");
-      writeFileSync(kernel, (await getDefaultGuest(createProgress())).kernel.bytes);
-    } catch (error) {
-      if (!(error instanceof GuestBuildError)) throw error;
-      unavailable = error.message;
-    }
-  });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+test("a panic ends with 126 and registers", { skip }, async (t) => {
+  const running = await bootToPrompt(t, "--append", "quiet");
+  running.type("echo c >/proc/sysrq-trigger\n");
+  assert.equal(await running.exited, 126);
+  assert.match(running.output, /Kernel panic - not syncing: sysrq triggered crash/);
+  assert.match(running.errors, /the guest crashed: Kernel panic - not syncing/);
+  assert.match(running.errors, /RIP ffffffff[0-9a-f]{8}/);
+});
 
-  test("boots to a shell that works, and powers off with exit code 0", async (context) => {
-    if (unavailable) return context.skip(unavailable);
-    const { code, output } = await boot([], ["uname -m; echo $((6 * 7)) | md5sum", "poweroff"]);
-    assert.match(output, /RINGVISOR-INIT-OK/);
-    assert.match(output, /x86_64/);
-    assert.match(output, /50a2fabfdd276f573ff97ace8b11c5f4/, "md5sum of 42 and a newline");
-    assert.match(output, /Power down/);
-    assert.equal(code, 0);
-  });
-
-  test("says the same, instruction for instruction, when time is counted in instructions", async (context) => {
-    if (unavailable) return context.skip(unavailable);
-    const runs = [1, 2].map(async (run) => {
-      const stats = join(folder, `stats${run}`);
-      const text = join(folder, `console${run}`);
-      // Without a root file system: to the panic that says so.
-      const args = ["--kernel", kernel, "--clock", "icount", "--append", "console=ttyS0 panic=-1", "--no-reboot"];
-      const { code } = await boot([...args, "--console", `file:${text}`, `--stats=${stats}`]);
-      return {
-        code,
-        text: readFileSync(text, "latin1"),
-        instructions: JSON.parse(readFileSync(stats, "utf8")).instructions,
-      };
-    });
-    const [first, second] = await Promise.all(runs);
-    assert.match(first?.text ?? "", /Kernel panic - not syncing: VFS: Unable to mount root fs/);
-    assert.deepEqual(second, first);
-    assert.equal(first?.code, 126, "a panic is a crash");
-  });
+test("icount: two boots say the same, byte for byte and instruction for instruction", { skip }, async (t) => {
+  const folder = temporaryFolder(t);
+  const { folder: guest, kernel } = JSON.parse(ringvisor("guest", "info", "--json").stdout);
+  const runs = [];
+  for (const index of [1, 2]) {
+    const stats = join(folder, `stats${index}`);
+    const text = join(folder, `console${index}`);
+    // Without a root file system: to the panic that says so.
+    const args = ["--kernel", join(guest, kernel.file), "--clock", "icount", "--append", "console=ttyS0 panic=-1"];
+    const { code } = ringvisor("boot", ...args, "--no-reboot", "--console", `file:${text}`, `--stats=${stats}`);
+    assert.equal(code, 126, "a panic is a crash");
+    runs.push([readFileSync(text, "latin1"), JSON.parse(readFileSync(stats, "utf8")).instructions]);
+  }
+  assert.match(runs[0][0], /Kernel panic - not syncing: VFS: Unable to mount root fs/);
+  assert.deepEqual(runs[0], runs[1]);
 });

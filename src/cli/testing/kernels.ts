@@ -2,7 +2,8 @@
 import { lz4Payload, makeBzImage, makeElf } from "../../boot/testing/images.js";
 import { assemble } from "../../test-support/assemble.js";
 
-const LOAD_ADDRESS = 0x1000000;
+/** Where the first instruction is. */
+export const LOAD_ADDRESS = 0x1000000;
 
 /** Pieces of assembly that kernels are made of. */
 export const CODE = {
@@ -15,6 +16,8 @@ export const CODE = {
   /** No interrupt descriptor is there to take #UD, #DF or the next. */
   tripleFault: "push 0\npush 0\nlidt [rsp]\nud2",
   spin: "1: jmp 1b",
+  /** CR4.OSFXSR and OSXMMEXCPT: without them SSE raises #UD. */
+  enableSse: "mov rax, cr4\nor rax, 0x600\nmov cr4, rax",
   /** Sends back what comes in, until a q. */
   echo: `mov dx, 0x3fd
 1: in al, dx
@@ -29,6 +32,11 @@ mov dx, 0x3fd
 jmp 1b
 2:`,
 } as const;
+
+/** Address of the instruction that comes after these. */
+export function addressAfter(...code: string[]): string {
+  return `0x${(LOAD_ADDRESS + assemble(code.join("\n"), 64, LOAD_ADDRESS).length).toString(16)}`;
+}
 
 export function makeKernel(...code: string[]): Uint8Array {
   const bytes = assemble(code.join("\n"), 64, LOAD_ADDRESS);
