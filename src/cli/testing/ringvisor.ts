@@ -16,6 +16,9 @@ export function ringvisor(...args: string[]): { code: number | null; stdout: str
   return { code: status, stdout, stderr };
 }
 
+/** Whoever says nothing for so long has hung: the test fails with what was said before, not by its runner's limit. */
+const SILENCE_MS = 120_000;
+
 /** A command under way, and what it has said. */
 export class Running {
   output = "";
@@ -50,9 +53,15 @@ export class Running {
       const match = pattern.exec((this.output + this.errors).slice(from)) ?? pattern.exec(this.errors);
       if (match) return match;
       if (this.process.exitCode !== null || this.process.signalCode !== null) {
-        throw new Error(`ended before it said ${pattern}:\n${this.output.slice(-2000)}\n${this.errors.slice(-2000)}`);
+        throw this.unseen(`ended before it said ${pattern}`);
       }
-      await new Promise<void>((resolve) => this.waiting.push(resolve));
+      await new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(() => reject(this.unseen(`hangs and never said ${pattern}`)), SILENCE_MS);
+        this.waiting.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
     }
   }
 
@@ -62,6 +71,10 @@ export class Running {
 
   kill(signal: NodeJS.Signals = "SIGTERM"): void {
     this.process.kill(signal);
+  }
+
+  private unseen(what: string): Error {
+    return new Error(`${what}:\n${this.output.slice(-2000)}\n${this.errors.slice(-2000)}`);
   }
 
   private wake(): void {
