@@ -13,7 +13,6 @@ export async function createAccelerator(name: AcceleratorName): Promise<Accelera
   return createInterpreter(await loadCore());
 }
 
-/** @throws NotImplementedError */
 export function createBoard(options: { debugExit: boolean; testDevice: boolean }): BoardBuilder {
   return pcBoard({ debugExit: options.debugExit, testDevice: options.testDevice });
 }
