@@ -17,7 +17,9 @@ function check(t, files) {
     writeFileSync(join(root, name), text);
   }
   writeFileSync(join(root, "package.json"), '{ "type": "module" }');
-  const { status, stdout, stderr } = spawnSync(process.execPath, [SCRIPT, root], { encoding: "utf8" });
+  // CI=true turns colours on even in a pipe.
+  const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [SCRIPT, root], { encoding: "utf8", env });
   return { status, output: stdout + stderr };
 }
 
