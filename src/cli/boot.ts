@@ -66,6 +66,8 @@ export async function run(args: string[]): Promise<number> {
           session?.observe(bytes);
         },
         onData: (callback) => console.onData(callback),
+        pause: () => console.pause?.(),
+        resume: () => console.resume?.(),
       },
     });
     session = new Session(machine, {

@@ -111,6 +111,7 @@ export class StdioConsole extends BufferedConsole {
   private readonly onInput = (bytes: Uint8Array) => this.input(bytes);
   private readonly onError: (error: Error) => void;
   private detached = true;
+  private paused = false;
   private closed = false;
 
   constructor(private readonly handlers: StdioHandlers) {
@@ -129,7 +130,20 @@ export class StdioConsole extends BufferedConsole {
     this.detached = false;
     this.terminal?.enter();
     process.stdin.on("data", this.onInput);
-    process.stdin.resume();
+    if (!this.paused) process.stdin.resume();
+  }
+
+  /** The guest has more than it takes: a pipe waits. A terminal is read on, because its keys may be for us. */
+  pause(): void {
+    if (this.terminal !== null) return;
+    this.paused = true;
+    process.stdin.pause();
+  }
+
+  resume(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    if (!this.detached) process.stdin.resume();
   }
 
   /** Somebody else reads the keyboard until `attach`. */

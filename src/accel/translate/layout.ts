@@ -209,18 +209,16 @@ export const WATCH_HIT = 0x361c; // u32: a watchpoint of the debugger was hit: 1
 // Counters, u64 each.
 export const COUNTERS = 0x3800;
 export const COUNT_BLOCKS_DECODED = 0;
-export const COUNT_BLOCK_LOOKUPS = 1;
-export const COUNT_TLB_MISSES = 2;
-export const COUNT_INVALIDATIONS = 3;
-export const COUNT_EXCEPTIONS = 4;
-export const COUNT_INTERRUPTS = 5;
-export const COUNT_SYSCALLS = 6;
-export const COUNT_PORT = 7;
-export const COUNT_MMIO = 8;
-export const COUNT_ARENA_FLUSHES = 9;
-export const COUNT_CR3_WRITES = 10;
-export const COUNT_TLB_FLUSHES = 11;
-export const COUNTER_NAMES = 12;
+export const COUNT_TLB_MISSES = 1;
+export const COUNT_INVALIDATIONS = 2;
+export const COUNT_EXCEPTIONS = 3;
+export const COUNT_INTERRUPTS = 4;
+export const COUNT_SYSCALLS = 5;
+export const COUNT_PORT = 6;
+export const COUNT_MMIO = 7;
+export const COUNT_ARENA_FLUSHES = 8;
+export const COUNT_CR3_WRITES = 9;
+export const COUNT_TLB_FLUSHES = 10;
 
 // Scratch space for instructions that need memory for intermediate values (one vCPU uses its own).
 export const SCRATCH = 0x4000; // to 0x7fff

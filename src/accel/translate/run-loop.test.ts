@@ -36,7 +36,12 @@ test("instructions are counted exactly up to a port access in the middle of a bl
   const cpu: TestCpu = new TestCpu({
     accelerator: await testInterpreter(),
     mode: "long",
-    bus: { mmioRead: () => (counts.push(cpu.vcpu.instructions - start), 0) },
+    bus: {
+      mmioRead: () => {
+        counts.push(cpu.vcpu.instructions - start);
+        return 0;
+      },
+    },
   });
   let start = 0;
   cpu.load(assemble("nop; mov eax, [0x8000000]; nop; nop; mov eax, [0x8000000]; nop; hlt", 64, code));
@@ -167,7 +172,7 @@ test("targets that are not canonical fault at the transfer", async () => {
 
 test("a block of many instructions without a jump goes on", async () => {
   const cpu = new TestCpu({ accelerator: await testInterpreter(), mode: "long" });
-  const { registers } = await cpu.run("inc eax; ".repeat(500) + "inc rbx");
+  const { registers } = await cpu.run(`${"inc eax; ".repeat(500)}inc rbx`);
   assert.equal(registers.rax, 500n);
   assert.equal(registers.rbx, 1n);
 });
@@ -190,7 +195,7 @@ test("the arena of decoded blocks is emptied when it is full, and running goes o
     undefined,
     10_000_000,
   );
-  assert.ok(Number(cpu.vcpu.counters().details["codeArenaFlushes"]) > 0);
+  assert.ok(Number(cpu.vcpu.counters().details.codeArenaFlushes) > 0);
   assert.equal(exit.reason, "halt");
   assert.equal(registers.rbp, 0n);
 });

@@ -30,7 +30,6 @@ const DELIVERY_MODES = ["fixed", "lowest", "smi", "reserved", "nmi", "init", "st
 const SHORTHANDS = ["none", "self", "all", "others"] as const;
 const COUNTER_LABELS = [
   "blocksDecoded",
-  "blockLookups",
   "tlbMisses",
   "codeInvalidations",
   "exceptions",
@@ -239,6 +238,9 @@ export class InterpreterVcpu implements Vcpu {
     COUNTER_LABELS.forEach((label, index) => {
       details[label] = this.block.count(L.COUNTERS + index * 8);
     });
+    // The arena is the machine's: it is counted once.
+    if (this.id === 0)
+      details.codeBytes = this.core.view.getUint32(L.MACHINE_BLOCK + L.ARENA_NEXT, true) - L.CODE_ARENA;
     return { instructions: this.instructions, exits: { ...this.exits }, details };
   }
 
