@@ -136,11 +136,22 @@ export function quickCarry(cpu: usize): u64 {
   return (((~a & b) | ((~a | b) & r)) >> top) & 1;
 }
 
-/** Whether a rotate may replace CF and OF by two stores: AF is where rotateFlags leaves it. */
+/**
+ * Makes the flags such that a rotate replaces CF and OF by two stores: AF goes where rotateFlags leaves it,
+ * the other flags follow from the result that is there. False after INC, DEC and flags that are not lazy.
+ */
 // @ts-ignore: decorator
 @inline
 export function quickRotate(cpu: usize): bool {
-  return load<u32>(cpu, CC_OP) >> 2 == CC_EXPLICIT;
+  const op = load<u32>(cpu, CC_OP);
+  const kind = op >> 2;
+  if (kind == CC_EXPLICIT) return true;
+  if (kind - CC_ADD > CC_LOGIC - CC_ADD) return false;
+  const auxiliary =
+    kind == CC_LOGIC ? 0 : (load<u64>(cpu, CC_SRC1) ^ load<u64>(cpu, CC_SRC2) ^ load<u64>(cpu, CC_RESULT)) & 0x10;
+  store<u64>(cpu, auxiliary, CC_SRC2);
+  store<u32>(cpu, (CC_EXPLICIT << 2) | (op & 3), CC_OP);
+  return true;
 }
 
 /** Conditions 0-15. */
