@@ -479,22 +479,21 @@ export function innerStack(cpu: usize, cpl: u32, external: u32): void {
 
 /** Whether `total` bytes from `bottom` lie inside a stack segment that is not loaded yet; else #SS with its selector. */
 export function checkStack(cpu: usize, descriptor: u64, bottom: u64, total: u32, selector: u32, external: u32): void {
-  const attributes = descriptorAttributes(descriptor);
-  const limit = <u64>descriptorLimit(descriptor);
+  const outside = outsideStack(descriptorAttributes(descriptor), <u64>descriptorLimit(descriptor), bottom, total);
+  if (outside) raiseError(cpu, SSF, (selector & 0xfffc) | external);
+}
+
+// Whether a part of `total` bytes from `bottom` lies outside a stack segment's limit.
+function outsideStack(attributes: u32, limit: u64, bottom: u64, total: u32): bool {
   const last = bottom + total - 1;
   const top: u64 = attributes & ATTR_DB ? 0xffffffff : 0xffff;
-  const bad = attributes & ATTR_DOWN ? bottom <= limit || last > top : last > limit;
-  if (bad) raiseError(cpu, SSF, (selector & 0xfffc) | external);
+  return attributes & ATTR_DOWN ? bottom <= limit || last > top : last > limit;
 }
 
 function checkStackLive(cpu: usize, bottom: u64, total: u32, external: u32): void {
   const ss = seg(cpu, SS);
-  const attributes = load<u32>(ss, SEG_ATTR);
-  const limit = <u64>load<u32>(ss, SEG_LIMIT);
-  const last = bottom + total - 1;
-  const top: u64 = attributes & ATTR_DB ? 0xffffffff : 0xffff;
-  const bad = attributes & ATTR_DOWN ? bottom <= limit || last > top : last > limit;
-  if (bad) raiseError(cpu, SSF, external);
+  const outside = outsideStack(load<u32>(ss, SEG_ATTR), <u64>load<u32>(ss, SEG_LIMIT), bottom, total);
+  if (outside) raiseError(cpu, SSF, external);
   probeWriteSystem(cpu, (load<u64>(ss, SEG_BASE) + bottom) & 0xffffffff, total);
 }
 

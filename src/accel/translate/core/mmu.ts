@@ -5,13 +5,14 @@
 // STAC and a CR3 write that keeps its PCID's entries change a pointer and flush nothing.
 import {
   COUNT_CR3_WRITES, COUNT_MMIO, COUNT_TLB_FLUSHES, COUNT_TLB_MISSES, CPL, CR0, CR3, CR4, CUR_REC, DEBUG_PENDING,
-  DEBUG_WATCHPOINTS, DEBUG_WP, DIRTY_BITMAP, DR, EMPTY_PAGE, EXIT_ADDRESS, FEATURES, INTERRUPT_CHECK, LINEAR_BITS,
+  DEBUG_WATCHPOINTS, DEBUG_WP, DIRTY_BITMAP, DR, EMPTY_PAGE, EXIT_ADDRESS, INTERRUPT_CHECK, LINEAR_BITS,
   MACHINE_BLOCK, MAX_VCPUS, MMU_CLASS_TLB, MMU_CLOCK, MMU_CONTEXTS, MSR_APIC_BASE, MSR_EFER, NO_TLB, PDPTR, PHYSICAL_BITS,
   RFLAGS, SLOT_BYTES, SLOT_COUNT, SLOTS, SS, SYS_TLB, TLB, TLB_BASE, TLB_CONTEXTS, TLB_ENTRIES, TLB_ENTRY_BYTES,
   TLB_STRIDE, VCPU_BASE, VCPU_ID, VCPU_STRIDE, WATCH_HIT,
 } from "../layout";
 import { FEATURE_PAGE1GB } from "../feature-bits";
 import { codeWritten, count, pageHasCode } from "./blocks";
+import { has } from "./cpu-features";
 import { AC as ALIGNMENT_CHECK, GP, SSF, raiseError, raisePageFault } from "./exceptions";
 import { AC } from "./flags";
 import { hostMmioRead, hostMmioWrite } from "./host";
@@ -301,10 +302,6 @@ function permitted(cpu: usize, access: u32, cls: u32): bool {
   if (access == ACCESS_FETCH) return !walkNoExecute && !(walkUser && (cr4 & CR4_SMEP) != 0);
   if (walkUser && cls == CLASS_SUPERVISOR && (cr4 & CR4_SMAP) != 0) return false;
   return access == ACCESS_READ || walkWritable || (load<u64>(cpu, CR0) & CR0_WP) == 0;
-}
-
-function has(cpu: usize, feature: u32): bool {
-  return ((load<u32>(cpu + ((feature >> 5) << 2), FEATURES) >> (feature & 31)) & 1) != 0;
 }
 
 function paged(cpu: usize): bool {

@@ -1,9 +1,9 @@
 // Model-specific registers. What is not here raises #GP. Intel SDM vol. 4; AMD APM vol. 2 appendix A.
 import {
-  CR0, FEATURES, FS, GS, INTERRUPT_CHECK, MCE_BANKS, MCG_CTL, MCG_STATUS, MSR_APIC_BASE, MSR_CSTAR, MSR_DEBUGCTL,
+  CR0, FS, GS, INTERRUPT_CHECK, MCE_BANKS, MCG_CTL, MCG_STATUS, MSR_APIC_BASE, MSR_CSTAR, MSR_DEBUGCTL,
   MSR_EFER, MSR_FMASK, MSR_KERNEL_GS_BASE, MSR_LSTAR, MSR_MISC_ENABLE, MSR_MTRR_DEF_TYPE, MSR_PAT, MSR_SPARE,
   MSR_STAR, MSR_SYSENTER_CS, MSR_SYSENTER_EIP, MSR_SYSENTER_ESP, MSR_TSC_ADJUST, MSR_TSC_AUX, MSR_XSS, MTRR_FIXED,
-  MTRR_VARIABLE, PHYSICAL_BITS, SCRATCH, SEG_BASE, VENDOR,
+  MTRR_VARIABLE, SCRATCH, SEG_BASE, 
 } from "../layout";
 import {
   FEATURE_APIC, FEATURE_FFXSR, FEATURE_LM, FEATURE_NX, FEATURE_RDTSCP, FEATURE_SYSCALL, FEATURE_TSC_ADJUST,
@@ -13,6 +13,7 @@ import {
   apicBaseValid, apicMsrReadable, apicReadMsr, apicRearmTscDeadline, apicSetBase, apicSetTscDeadline, apicTscDeadline,
   apicWriteMsr,
 } from "./lapic";
+import { has, isIntel, physicalMask } from "./cpu-features";
 import { CR0_PG, EFER_FFXSR, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE } from "./mode";
 import { canonical, flushTlb } from "./mmu";
 import { seg } from "./segments";
@@ -26,12 +27,8 @@ const SPARE_LS_CFG: usize = 3;
 
 export let msrValue: u64 = 0;
 
-function has(cpu: usize, feature: u32): bool {
-  return ((load<u32>(cpu + ((feature >> 5) << 2), FEATURES) >> (feature & 31)) & 1) != 0;
-}
-
 function isAmd(cpu: usize): bool {
-  return load<u32>(cpu, VENDOR) == 0;
+  return !isIntel(cpu);
 }
 
 /** Which place in the state block a plainly stored MSR has, or 0. */
@@ -177,10 +174,6 @@ function typesValid(value: u64, pat: bool): bool {
     if (type > 7 || type == 2 || type == 3 || (type == 7 && !pat)) return false;
   }
   return true;
-}
-
-function physicalMask(cpu: usize): u64 {
-  return (<u64>1 << <u64>load<u32>(cpu, PHYSICAL_BITS)) - 1;
 }
 
 /** Writes an MSR; false where there is none or it does not take the value (#GP). */

@@ -1,9 +1,9 @@
 // System instructions. RIP is the next instruction's when a handler starts; a fault restarts at the
 // instruction itself. Operand size in REC_OSIZE.
 import {
-  BLOCK_RIP, COUNT_PORT, CPL, CR0, CR2, CR3, CR4, CS, DR, EXC_PAYLOAD, EXIT_INTERCEPT, FEATURES, FS, GDTR_BASE, GDTR_LIMIT, GPR,
+  BLOCK_RIP, COUNT_PORT, CPL, CR0, CR2, CR3, CR4, CS, DR, EXC_PAYLOAD, EXIT_INTERCEPT, FS, GDTR_BASE, GDTR_LIMIT, GPR,
   GS, IDTR_BASE, IDTR_LIMIT, INTERCEPTS, INTERRUPT_CHECK, LDTR, MSR_EFER, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
-  PHYSICAL_BITS, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SS, TR, XCR0, ES,
+  RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SS, TR, XCR0, ES,
 } from "../layout";
 import {
   FEATURE_AVX, FEATURE_DE, FEATURE_FSGSBASE, FEATURE_FXSR, FEATURE_MCE, FEATURE_PAE, FEATURE_PCID, FEATURE_PGE,
@@ -11,6 +11,7 @@ import {
 } from "../feature-bits";
 import { count } from "./blocks";
 import { cpuid, cpuidA, cpuidB, cpuidC, cpuidD } from "./cpuid";
+import { has, physicalMask } from "./cpu-features";
 import { eaSized, effectiveOffset } from "./ea";
 import { privilegedInterrupt, softwareInterrupt } from "./events";
 import { DB, GP, NP, UD, leave, raise, raiseError, raiseGP, unimplemented } from "./exceptions";
@@ -74,9 +75,6 @@ const ON_TABLES: u32 = 14;
 const ON_WBINVD: u32 = 15;
 const ON_PAUSE: u32 = 16;
 
-function has(cpu: usize, feature: u32): bool {
-  return ((load<u32>(cpu + ((feature >> 5) << 2), FEATURES) >> (feature & 31)) & 1) != 0;
-}
 // A register at an address in the state block.
 function getSized(at: usize, bytes: u32): u64 {
   if (bytes == 8) return load<u64>(at);
@@ -116,10 +114,6 @@ function ioplOf(cpu: usize): u32 {
 // ---- Control registers.
 
 const CR0_VALID: u64 = 0xe005003f;
-
-function physicalMask(cpu: usize): u64 {
-  return (<u64>1 << <u64>load<u32>(cpu, PHYSICAL_BITS)) - 1;
-}
 
 function writeCr0(cpu: usize, asked: u64): void {
   if (asked >> 32 != 0) raiseGP(cpu);

@@ -3,9 +3,10 @@
 import {
   COUNT_SYSCALLS, CPL, CR4, CS, DR, DS, ES, FS, GPR, GS, INTERRUPT_CHECK, MSR_CSTAR, MSR_EFER, MSR_FMASK, MSR_LSTAR, MSR_STAR, MSR_SYSENTER_CS,
   MSR_SYSENTER_EIP, MSR_SYSENTER_ESP, NMI_MASKED, RFLAGS, RIP, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SS, STEP_TRAP,
-  TR, VENDOR,
+  TR, 
 } from "../layout";
 import { count } from "./blocks";
+import { isIntel } from "./cpu-features";
 import { checkStack, innerDescriptor, innerPointer, innerPush, innerSelector, innerStack } from "./events";
 import { GP, NP, SSF, TS, UD, raise, raiseError, raiseGP, unimplemented } from "./exceptions";
 import { AC, DF, ID, IF, IOPL, NT, RF, TF, VIF, VIP, VM, ARITHMETIC, getFlags, setFlags } from "./flags";
@@ -452,10 +453,6 @@ const CODE64: u32 = ATTR_P | ATTR_S | ATTR_G | ATTR_L | 11;
 const CODE32: u32 = ATTR_P | ATTR_S | ATTR_G | ATTR_DB | 11;
 const DATA32: u32 = ATTR_P | ATTR_S | ATTR_G | ATTR_DB | 3;
 const RING3: u32 = 3 << ATTR_DPL_SHIFT;
-
-function isIntel(cpu: usize): bool {
-  return load<u32>(cpu, VENDOR) != 0;
-}
 
 export function syscall(cpu: usize): void {
   if ((load<u64>(cpu, MSR_EFER) & EFER_SCE) == 0 || !isProtected(cpu)) raise(cpu, UD);
