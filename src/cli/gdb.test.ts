@@ -176,6 +176,7 @@ class Client {
 
   async waitFor(text: string): Promise<void> {
     while (!this.received.includes(text)) {
+      assert.ok(!this.socket.destroyed, "the connection was closed");
       await new Promise<void>((resolve) => {
         this.waiting = resolve;
       });
@@ -235,7 +236,9 @@ test("requests that make no sense are answered by errors", async (t) => {
   client.socket.write(Buffer.from("\xff\xfe$zz$$$###+-+-}}}"));
   client.socket.write("$g#00");
   await client.waitFor("-");
-  assert.match(await client.ask("?"), /^T05/);
+  // The noise asked for the long answer again ("-"): it may still be on its way when this one comes.
+  client.socket.write(encodePacket("?"));
+  await client.waitFor("$T05");
   client.socket.destroy();
   assert.equal(await running.exited, 0, "the guest runs on when its debugger is gone");
   assert.equal(running.output, "done");

@@ -3,7 +3,7 @@
 import {
   COUNT_SYSCALLS, CPL, CR4, CS, DR, DS, ES, FS, GPR, GS, INTERRUPT_CHECK, MSR_CSTAR, MSR_EFER, MSR_FMASK, MSR_LSTAR, MSR_STAR, MSR_SYSENTER_CS,
   MSR_SYSENTER_EIP, MSR_SYSENTER_ESP, NMI_MASKED, RFLAGS, RIP, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SS, STEP_TRAP,
-  TR, 
+  TR,
 } from "../layout";
 import { count } from "./blocks";
 import { isIntel } from "./cpu-features";
