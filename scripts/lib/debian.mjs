@@ -15,14 +15,19 @@ function has(program) {
   return (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
 
-/** Installs what is missing where that is possible, and says so. Tests skip, with the reason, where it is not. */
-export function ensureTestPackages() {
-  const lacking = TOOLS.filter(({ program }) => !has(program));
-  if (lacking.length === 0) return;
+/**
+ * Installs what is missing where that is possible, and says so. Tests skip, with the reason, where it is not.
+ *
+ * @returns the programs that are still missing
+ */
+export function ensureTestPackages(tools = TOOLS) {
+  const missing = () => tools.filter(({ program }) => !has(program));
+  const lacking = missing();
+  if (lacking.length === 0) return [];
   const packages = lacking.flatMap((tool) => tool.packages);
   if (process.getuid?.() !== 0 || !has("apt-get")) {
     console.log(`not installed, so some tests will be skipped: ${packages.join(" ")} (as root they are installed)`);
-    return;
+    return lacking.map(({ program }) => program);
   }
   console.log(`installing Debian packages for the tests: ${packages.join(" ")}`);
   const options = {
@@ -32,4 +37,5 @@ export function ensureTestPackages() {
   const apt = (...args) => spawnSync("apt-get", ["-qq", ...args], options).status === 0;
   const install = () => apt("install", "-y", "--no-install-recommends", ...packages);
   if (!install() && !(apt("update") && install())) console.log("that failed: some tests will be skipped");
+  return missing().map(({ program }) => program);
 }

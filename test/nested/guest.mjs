@@ -1,0 +1,60 @@
+// Runs in the Debian that QEMU boots: `ringvisor boot --accel ACCEL` to the default guest's shell and out again.
+// The inner console's lines are printed with a bar before them, so that nothing in it is taken for ours.
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+
+const [accelerator = "kvm", timeout = "1500"] = process.argv.slice(2);
+const STATS = "/tmp/stats.json";
+/** What guest/init prints when it runs. */
+const INIT_LINE = /RINGVISOR-INIT-OK (\S+)/;
+/** The shell's prompt: what is sent before it is there gets lost. */
+const PROMPT = /^\S+:\/root# $/;
+const COMMANDS = "uname -srvm; grep -m1 'model name' /proc/cpuinfo; grep ' kB' /proc/meminfo | head -n 1; poweroff\n";
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL_SEQUENCES = /\r|\x1b\[[0-9;?]*[A-Za-z]/g;
+
+const args = ["dist/cli/main.js", "boot", "--accel", accelerator, "--timeout", timeout, `--stats=${STATS}`];
+console.log(`$ node ${args.join(" ")}`);
+const started = performance.now();
+const seconds = () => ((performance.now() - started) / 1000).toFixed(1);
+const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] });
+child.stdin.on("error", () => {});
+
+let initSeen = false;
+let asked = false;
+for (const stream of [child.stdout, child.stderr]) {
+  let rest = "";
+  stream.setEncoding("utf8").on("data", (text) => {
+    const lines = plain(rest + text).split("\n");
+    rest = lines.pop();
+    for (const line of lines) see(line);
+    if (asked || !PROMPT.test(rest)) return;
+    asked = true;
+    child.stdin.write(COMMANDS);
+  });
+  stream.on("end", () => rest !== "" && see(rest));
+}
+
+function see(line) {
+  console.log(`  | ${line}`);
+  const init = INIT_LINE.exec(line);
+  if (init === null || initSeen) return;
+  initSeen = true;
+  console.log(`NESTED-INIT ${seconds()} s after the start of the command; the guest's own clock says ${init[1]} s`);
+}
+
+/** Without carriage returns and what the shell asks the terminal. */
+function plain(text) {
+  return text.replace(CONTROL_SEQUENCES, "");
+}
+
+child.on("close", (code, signal) => {
+  console.log(`ringvisor ended with ${signal ?? code} after ${seconds()} s`);
+  try {
+    console.log(`stats: ${readFileSync(STATS, "utf8").trim()}`);
+  } catch (error) {
+    console.log(`no stats: ${error.message}`);
+  }
+  if (code === 0 && initSeen) console.log("NESTED-POWEROFF");
+  process.exitCode = code === 0 && initSeen ? 0 : 1;
+});
