@@ -1,6 +1,6 @@
 import type { PlainData, Stateful } from "../devices/device.js";
 import type { GuestMemory } from "../guest-memory/guest-memory.js";
-import type { DebugStop } from "../machine/run-loop.js";
+import type { DebugStop } from "../machine/machine-loop.js";
 import type { Vcpu } from "../vcpu/accelerator.js";
 
 /** What the monitor and the debugger need of a machine. `Machine` is one. */

@@ -32,6 +32,10 @@ export interface BoardContext {
   readonly msi: MsiSink;
   /** Hands a message to the local APICs. */
   deliver(message: InterruptMessage): void;
+  /** What an IOAPIC's pin sends has changed; null: nothing. */
+  routeIoapicPin(pin: number, message: InterruptMessage | null): void;
+  /** Nobody waits for the effect of writes here: the accelerator may collect them. */
+  coalesce(space: "ports" | "memory", address: number, size: number): void;
   /** The chipset decides anew what lies between 768 KiB and 1 MiB. Safe to call from inside a bus access. */
   remapShadow(segments: readonly ShadowSegment[]): void;
 }

@@ -13,8 +13,9 @@ function makeRouter(cpus: number) {
   const clock = new MachineClock({ mode: "icount", monotonic: () => 0, startTime: 0 });
   const memory = new GuestMemory(0x10000);
   const model = parseCpuModel("default");
+  const vm = accelerator.createVm(memory);
   for (let id = 0; id < cpus; id++) {
-    router.attach(accelerator.createVcpu(memory, { id, count: cpus, model, bus: {} as VcpuBus, clock }));
+    router.attach(vm.createVcpu({ id, count: cpus, model, bus: {} as VcpuBus, clock }));
   }
   const log: string[] = [];
   const controller = (name: string) => ({

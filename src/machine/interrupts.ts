@@ -43,10 +43,16 @@ class SharedLine {
 export class InterruptRouter implements MsiSink {
   private readonly vcpus: Vcpu[] = [];
   private lines: SharedLine[] = [];
+  private sink: ((message: InterruptMessage) => boolean) | null = null;
 
   /** The vCPUs in the order of their ids. */
   attach(vcpu: Vcpu): void {
     this.vcpus.push(vcpu);
+  }
+
+  /** Messages go to an accelerator that finds their targets itself. */
+  setSink(sink: ((message: InterruptMessage) => boolean) | undefined): void {
+    this.sink = sink ?? null;
   }
 
   /** Wires the GSIs to the controllers of the board. Lines handed out before stay with the old ones. */
@@ -93,6 +99,7 @@ export class InterruptRouter implements MsiSink {
    * @returns whether one took it
    */
   deliver(message: InterruptMessage, from = -1): boolean {
+    if (this.sink !== null) return this.sink(message);
     const targets = this.vcpus.filter((vcpu) => {
       switch (message.shorthand) {
         case "self":

@@ -10,17 +10,19 @@ import type { BootImage } from "../boot/boot-image.js";
 import type { CharBackend, PlainData } from "../devices/device.js";
 import { StateError } from "../devices/device.js";
 import { GuestMemory } from "../guest-memory/guest-memory.js";
-import type { Accelerator, Vcpu, VcpuBus, VcpuCounters } from "../vcpu/accelerator.js";
+import type { Accelerator, AcceleratorVm, Vcpu, VcpuBus, VcpuCounters } from "../vcpu/accelerator.js";
 import type { CpuModel } from "../vcpu/cpu-model.js";
 import type { VcpuState } from "../vcpu/state.js";
 import type { Board, BoardBuilder } from "./board.js";
 import { Bus } from "./bus.js";
 import { type ClockMode, type ClockState, MachineClock } from "./clock.js";
 import { InterruptRouter } from "./interrupts.js";
+import type { MachineLoop, RunLoopStats } from "./machine-loop.js";
 import { EBDA, layOutMemory, type MemoryMap, shadowedSlots } from "./memory-map.js";
 import type { MachineOutcome } from "./outcome.js";
+import { ParallelRunLoop } from "./parallel-run-loop.js";
 import { SeededRandom } from "./random.js";
-import { RunLoop, type RunLoopStats } from "./run-loop.js";
+import { RunLoop } from "./run-loop.js";
 import type { HostScheduler } from "./scheduler.js";
 
 const PORT_SPACE = 0x10000;
@@ -42,6 +44,8 @@ export interface MachineOptions {
   startTime?: number;
   /** icount mode: seed of what RDRAND gives. */
   seed?: number;
+  /** Ticks a second of the guest's TSC. Default: the accelerator's. */
+  tscFrequency?: number;
   scheduler: HostScheduler;
   boot: BootImage;
   board: BoardBuilder;
@@ -95,7 +99,10 @@ export class Machine {
   readonly ports = new Bus(PORT_SPACE);
   readonly mmio = new Bus(MEMORY_SPACE);
   /** Debugger and intercept hooks are set on it. */
-  readonly loop: RunLoop;
+  readonly loop: MachineLoop;
+  /** The model of `options` as far as the accelerator offers it. */
+  readonly cpuModel: CpuModel;
+  private readonly vm: AcceleratorVm;
   private readonly router = new InterruptRouter();
   private readonly random: SeededRandom;
   private readonly console: CharBackend | null;
@@ -117,6 +124,13 @@ export class Machine {
       throw new MachineError("MACHINE_OPTION", `a machine has 1 to ${MAX_CPUS} vCPUs, not ${cpus}`);
     }
     const mode = options.clock ?? "real";
+    if (mode === "icount" && accelerator.parallel) {
+      throw new MachineError(
+        "MACHINE_OPTION",
+        `accelerator ${accelerator.name} counts no instructions: no icount clock`,
+      );
+    }
+    this.cpuModel = accelerator.offer(options.cpuModel);
     this.map = layOutMemory(options.memory, options.boot.rom?.length ?? 0);
     this.memory = new GuestMemory(options.memory, { shared: options.sharedMemory ?? false });
     this.memory.setSlots(this.map.slots);
@@ -127,22 +141,27 @@ export class Machine {
 
     const bus = this.vcpuBus();
     const random = mode === "icount" ? () => this.random.next() : undefined;
+    this.vm = accelerator.createVm(this.memory);
+    this.router.setSink(this.vm.deliver);
     const vcpus: Vcpu[] = [];
     for (let id = 0; id < cpus; id++) {
-      const vcpu = accelerator.createVcpu(this.memory, {
+      const vcpu = this.vm.createVcpu({
         id,
         count: cpus,
-        model: options.cpuModel,
+        model: this.cpuModel,
         bus,
         clock: this.clock,
+        tscFrequency: options.tscFrequency,
         random,
       });
       vcpus.push(vcpu);
       this.router.attach(vcpu);
     }
     this.vcpus = vcpus;
-    this.loop = new RunLoop({
+    const Loop = accelerator.parallel ? ParallelRunLoop : RunLoop;
+    this.loop = new Loop({
       vcpus,
+      vm: this.vm,
       clock: this.clock,
       ports: this.ports,
       mmio: this.mmio,
@@ -214,7 +233,7 @@ export class Machine {
 
   /** Gives back what the vCPUs hold. */
   close(): void {
-    for (const vcpu of this.vcpus) vcpu.close();
+    this.vm.close();
   }
 
   stats(): MachineStats {
@@ -305,6 +324,8 @@ export class Machine {
       console: this.console,
       msi: this.router,
       deliver: (message) => this.router.deliver(message),
+      routeIoapicPin: (pin, message) => this.vm.routeIoapicPin?.(pin, message),
+      coalesce: (space, address, size) => this.vm.coalesce?.(space, address, size),
       remapShadow: (segments) => this.memory.setSlots(shadowedSlots(this.map, segments)),
       power: {
         powerOff: () => this.loop.end({ kind: "poweroff" }),

@@ -63,7 +63,10 @@ class PcBoard implements Board {
   ) {
     const { ports, mmio, clock, router, map, power } = context;
     this.pic = new Pic({ intr: { set: (level) => router.setIntr(level) } });
-    this.ioapic = new Ioapic({ deliver: (message) => context.deliver(message) });
+    this.ioapic = new Ioapic({
+      deliver: (message) => context.deliver(message),
+      routed: (pin, message) => context.routeIoapicPin(pin, message),
+    });
     router.connect(this.pic, this.ioapic);
     ports.add("pic", 0x20, 2, this.pic.master);
     ports.add("pic", 0xa0, 2, this.pic.slave);
@@ -100,6 +103,7 @@ class PcBoard implements Board {
     const port92 = new Port92(() => power.reset());
     ports.add("port 92", 0x92, 1, port92);
     ports.add("post code", 0x80, 1, new PostCode());
+    context.coalesce("ports", 0x80, 1);
     if (options.debugExit) ports.add("debug exit", 0xf4, 4, new DebugExit((value) => power.debugExit(value)));
     if (options.debugConsole) ports.add("debug console", 0x402, 1, new DebugConsole(options.debugConsole));
     const ps2 = new I8042({

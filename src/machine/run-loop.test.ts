@@ -28,9 +28,10 @@ function makeLoop(scripts: FakeScript[], mode: ClockMode = "icount", options: Fa
     endOfInterrupt: () => {},
     sendIpi: () => {},
   };
+  const vm = accelerator.createVm(memory);
   for (let id = 0; id < scripts.length; id++) {
     const model = undefined as never;
-    router.attach(accelerator.createVcpu(memory, { id, count: scripts.length, model, bus, clock }));
+    router.attach(vm.createVcpu({ id, count: scripts.length, model, bus, clock }));
   }
   const { vcpus } = accelerator;
   let resets = 0;
@@ -38,7 +39,7 @@ function makeLoop(scripts: FakeScript[], mode: ClockMode = "icount", options: Fa
     resets++;
     for (const vcpu of vcpus) vcpu.reset();
   };
-  const loop = new RunLoop({ vcpus, clock, ports, mmio, scheduler, reset });
+  const loop = new RunLoop({ vcpus, vm, clock, ports, mmio, scheduler, reset });
   ports.add("power", POWER, 1, { read: () => 0, write: () => loop.end({ kind: "poweroff" }) });
   return { loop, clock, ports, mmio, router, vcpus, scheduler, resets: () => resets };
 }

@@ -6,10 +6,8 @@
  * a machine that waits jumps to its next timer: what the guest sees does not depend on the host.
  */
 import type { Vcpu, VcpuExit } from "../vcpu/accelerator.js";
-import type { Bus } from "./bus.js";
-import type { MachineClock } from "./clock.js";
+import { MachineLoop, type MachineLoopOptions } from "./machine-loop.js";
 import type { MachineOutcome } from "./outcome.js";
-import type { HostScheduler } from "./scheduler.js";
 
 /** Real mode: how long a vCPU runs at a time, in ns: alone, and when others wait for their turn. */
 const SLICE = 1e6;
@@ -29,55 +27,19 @@ const YIELD_AFTER = 4e6;
 const SHORT_WAIT = 0.5e6;
 const LONGEST_WAIT_MS = 0x7fffffff;
 
-export interface RunLoopOptions {
-  vcpus: readonly Vcpu[];
-  clock: MachineClock;
-  ports: Bus;
-  mmio: Bus;
-  scheduler: HostScheduler;
-  /** Performs the reset that {@link RunLoop.requestReset} asked for, between two slices. */
-  reset(): void;
-}
-
-/** A breakpoint, watchpoint or step of the debugger: the machine pauses at it. */
-export interface DebugStop {
-  vcpu: number;
-  exit: Extract<VcpuExit, { reason: "debug" }>;
-}
-
-export interface RunLoopStats {
-  slices: number;
-  /** Host time in ns that the machine spent waiting. */
-  idle: number;
-  inputs: number;
-  resets: number;
-}
-
-export class RunLoop {
-  readonly stats: RunLoopStats = { slices: 0, idle: 0, inputs: 0, resets: 0 };
-  /** Called when a debug exit has paused the machine. */
-  onDebugStop: (stop: DebugStop) => void = () => {};
-  /** Emulates what an intercept or a hypercall left to the host. Without it such an exit is an internal error. */
-  onIntercept: ((vcpu: Vcpu, exit: VcpuExit) => void | Promise<void>) | null = null;
-
-  private readonly inputs: (() => void)[] = [];
+export class RunLoop extends MachineLoop {
   /** By vCPU: it halted and has not run since. */
   private readonly halted: boolean[];
   private turn = 0;
   private budget = FIRST_BUDGET;
-  private ending: MachineOutcome | null = null;
-  private resetWanted = false;
-  private pauseWanted = false;
-  private paused: (() => void)[] = [];
-  private unpause: (() => void) | null = null;
   /** The vCPU that is inside `run`, and the clock time at which it will leave. */
   private current: Vcpu | null = null;
   private currentDeadline = 0;
   private wake: (() => void) | null = null;
   private lastYield = 0;
-  private started = false;
 
-  constructor(private readonly options: RunLoopOptions) {
+  constructor(options: MachineLoopOptions) {
+    super(options);
     this.halted = options.vcpus.map(() => false);
     options.clock.countInstructions(() => {
       let sum = 0;
@@ -89,87 +51,24 @@ export class RunLoop {
     });
   }
 
-  /** Enters something from outside: it is applied before the next slice. */
-  post(input: () => void): void {
-    this.inputs.push(input);
-    this.interrupt();
-  }
-
-  /** Ends the run as soon as the vCPU under way leaves. The first outcome counts. */
-  end(outcome: MachineOutcome): void {
-    this.ending ??= outcome;
-    this.interrupt();
-  }
-
-  requestReset(): void {
-    this.resetWanted = true;
-    this.interrupt();
-  }
-
-  /** Forgets who halted: after states of the vCPUs were set from outside. */
   statesChanged(): void {
     this.halted.fill(false);
     this.turn = 0;
   }
 
-  get isPaused(): boolean {
-    return this.unpause !== null;
-  }
-
-  /** Resolves when no vCPU runs any more and the clock stands still. */
-  pause(): Promise<void> {
-    if (!this.started || this.unpause !== null) return Promise.resolve();
-    this.pauseWanted = true;
-    this.interrupt();
-    return new Promise((resolve) => this.paused.push(resolve));
-  }
-
-  resume(): void {
-    this.pauseWanted = false;
-    for (const resolve of this.paused.splice(0)) resolve();
-    this.unpause?.();
-  }
-
-  /** Runs until something ends it. Never rejects: what goes wrong is an outcome too. */
-  async run(options: { paused?: boolean } = {}): Promise<MachineOutcome> {
-    const { clock, scheduler } = this.options;
-    this.started = true;
-    this.pauseWanted = options.paused ?? false;
-    this.lastYield = scheduler.monotonic();
-    clock.resume();
-    try {
-      for (;;) {
-        const outcome = await this.step();
-        if (outcome !== null) return outcome;
-      }
-    } catch (error) {
-      return this.failed(error instanceof Error ? error : new Error(String(error)));
-    } finally {
-      this.current = null;
-      this.started = false;
-      clock.pause();
-      for (const resolve of this.paused.splice(0)) resolve();
-    }
+  override run(options: { paused?: boolean } = {}): Promise<MachineOutcome> {
+    this.lastYield = this.options.scheduler.monotonic();
+    return super.run(options);
   }
 
   /** One slice, or one wait. */
-  private async step(): Promise<MachineOutcome | null> {
+  protected async step(): Promise<MachineOutcome | null> {
     const { clock, scheduler } = this.options;
-    while (this.inputs.length > 0) {
-      this.stats.inputs++;
-      this.inputs.shift()?.();
-    }
+    this.current = null;
+    this.applyInputs();
     clock.fireDue();
     if (this.ending !== null) return this.ending;
-    if (this.resetWanted) {
-      this.resetWanted = false;
-      this.stats.resets++;
-      // The vCPUs count their instructions from 0 again; time goes on.
-      clock.pause();
-      this.options.reset();
-      clock.resume();
-      this.statesChanged();
-    }
+    this.resetIfWanted();
     if (this.pauseWanted) {
       await this.stayPaused();
       return null;
@@ -182,9 +81,13 @@ export class RunLoop {
     let exit = this.enter(vcpu);
     if (exit instanceof Promise) exit = await exit;
     this.current = null;
-    const outcome = this.handle(vcpu, exit);
-    if (outcome instanceof Promise) await outcome;
-    else if (outcome !== null) return outcome;
+    if (exit.reason === "halt") {
+      this.halted[vcpu.id] = true;
+    } else if (!this.access(vcpu, exit)) {
+      const outcome = this.handle(vcpu, exit);
+      if (outcome instanceof Promise) await outcome;
+      else if (outcome !== null) return outcome;
+    }
     if (scheduler.monotonic() - this.lastYield >= YIELD_AFTER) await this.letEventsIn();
     return null;
   }
@@ -234,48 +137,6 @@ export class RunLoop {
     if (elapsed < SHORT_RUN) return;
     const fitting = (instructions / elapsed) * SLICE;
     this.budget = Math.round(Math.min(MAX_BUDGET, Math.max(MIN_BUDGET, (this.budget + fitting) / 2)));
-  }
-
-  private handle(vcpu: Vcpu, exit: VcpuExit): MachineOutcome | null | Promise<void> {
-    const { ports, mmio } = this.options;
-    switch (exit.reason) {
-      case "budget":
-        return null;
-      case "halt":
-        this.halted[vcpu.id] = true;
-        return null;
-      case "io":
-        if (exit.write) ports.write(exit.port, exit.size, exit.value);
-        else vcpu.completeAccess(ports.read(exit.port, exit.size));
-        return null;
-      case "mmio":
-        if (exit.write) mmio.write(exit.gpa, exit.size, exit.value);
-        else vcpu.completeAccess(mmio.read(exit.gpa, exit.size));
-        return null;
-      case "shutdown":
-        return { kind: "crash", vcpu: vcpu.id, state: vcpu.getState() };
-      case "debug": {
-        const stop = { vcpu: vcpu.id, exit };
-        void this.pause().then(() => this.onDebugStop(stop));
-        return null;
-      }
-      case "intercept":
-      case "hypercall":
-        if (this.onIntercept !== null) return Promise.resolve(this.onIntercept(vcpu, exit));
-        return this.failed(new Error(`vCPU ${vcpu.id} left with an ${exit.reason} that nobody handles`), vcpu);
-      case "internal-error":
-        return this.failed(exit.error, vcpu);
-    }
-  }
-
-  private failed(error: Error, vcpu: Vcpu | null = this.current): MachineOutcome {
-    let state = null;
-    try {
-      state = vcpu?.getState() ?? null;
-    } catch {
-      // The accelerator is broken beyond telling; the error itself is what counts.
-    }
-    return { kind: "internal-error", error, vcpu: vcpu?.id ?? null, state };
   }
 
   /** The next time (ns) after `now` at which a timer of the clock or of a vCPU fires; Infinity for none. */
@@ -330,23 +191,12 @@ export class RunLoop {
     });
   }
 
-  private async stayPaused(): Promise<void> {
-    const { clock } = this.options;
-    clock.pause();
-    this.pauseWanted = false;
-    const resumed = new Promise<void>((resolve) => {
-      this.unpause = resolve;
-    });
-    for (const resolve of this.paused.splice(0)) resolve();
-    await resumed;
-    this.unpause = null;
-    clock.resume();
-  }
-
-  /** Makes whoever runs or waits come back to the loop. */
-  private interrupt(): void {
+  protected interrupt(): void {
     this.current?.kick();
     this.wake?.();
-    if (this.ending !== null) this.unpause?.();
+  }
+
+  protected override failed(thrown: unknown, vcpu: Vcpu | null = this.current): MachineOutcome {
+    return super.failed(thrown, vcpu);
   }
 }

@@ -65,7 +65,7 @@ class Fuzzer {
     this.memory.setSlots([{ gpa: 0, size: RAM_BYTES, offset, readonly: false }]);
     const random = this.random;
     const value = () => random.u32();
-    this.vcpu = options.accelerator.createVcpu(this.memory, {
+    this.vcpu = options.accelerator.createVm(this.memory).createVcpu({
       id: 0,
       count: 1,
       model: parseCpuModel(random.pick(["default", "max", "x86-64-v1", "default,vendor=intel"])),

@@ -111,7 +111,7 @@ export class TestCpu {
       sendIpi: () => {},
       ...options.bus,
     };
-    this.vcpu = options.accelerator.createVcpu(this.memory, {
+    this.vcpu = options.accelerator.createVm(this.memory).createVcpu({
       id: 0,
       count: 1,
       model: parseCpuModel(options.model ?? "default"),

@@ -53,6 +53,8 @@ export interface VcpuOptions {
   model: CpuModel;
   bus: VcpuBus;
   clock: VcpuClock;
+  /** Guest TSC's ticks a second. Default: what the accelerator does best (1 GHz, or the host's own rate under KVM). */
+  tscFrequency?: number;
   /** 32 random bits for RDRAND and RDSEED; without it the host's generator. A deterministic machine passes a seeded one. */
   random?: () => number;
 }
@@ -163,7 +165,52 @@ export interface Vcpu {
   close(): void;
 }
 
+/** Guest pages written since they were last asked for: one bit a page of the wasm memory, from ROM_OFFSET on. */
+export interface DirtyLog {
+  /** The pages written since the last call, by vCPUs or through GuestMemory; they count as clean from now on. */
+  collect(): Uint8Array;
+  stop(): void;
+}
+
+/** A write by the guest that wakes a device without making the vCPU leave, as KVM's ioeventfd. */
+export interface DoorbellWindow {
+  space: "ports" | "memory";
+  address: number;
+  /** 1, 2, 4 or 8: only writes of this size ring. */
+  size: number;
+  /** Only writes of this value ring. */
+  value?: bigint;
+}
+
+/** What an accelerator holds for one machine: its vCPUs have the machine's memory in common. */
+export interface AcceleratorVm {
+  /** Throws AcceleratorError. */
+  createVcpu(options: VcpuOptions): Vcpu;
+  /** Where the accelerator finds the local APICs that a message is for by itself: true when one took it. */
+  readonly deliver?: (message: InterruptMessage) => boolean;
+  /** An IOAPIC's pin got another message (null: masked): an accelerator may have to know which vectors end level-triggered interrupts. */
+  readonly routeIoapicPin?: (pin: number, message: InterruptMessage | null) => void;
+  /** Writes to this window may reach its device late, in their order, and at the next exit at the latest. */
+  readonly coalesce?: (space: "ports" | "memory", address: number, size: number) => void;
+  /** Rings `ring` on the device thread when the guest writes there. The result takes the doorbell away. */
+  readonly addDoorbell?: (window: DoorbellWindow, ring: () => void) => () => void;
+  /** A wire from outside the device thread to an MSI: writing 8 bytes of a number to the descriptor sends it. */
+  readonly addInterruptDescriptor?: (message: InterruptMessage) => { descriptor: number; close(): void };
+  /** Throws UNIMPLEMENTED_FEATURE where the accelerator has none. */
+  startDirtyLog(): DirtyLog;
+  /** The guest's time stands still between the two; no vCPU runs. */
+  readonly pauseTime?: () => void;
+  readonly resumeTime?: () => void;
+  /** Gives back what the VM holds, its vCPUs included. */
+  close(): void;
+}
+
 export interface Accelerator {
   readonly name: "interpret" | "translate" | "kvm" | "fake";
-  createVcpu(memory: GuestMemory, options: VcpuOptions): Vcpu;
+  /** vCPUs run on threads of their own, side by side: they take no turns, count no instructions and wait in HLT by themselves. */
+  readonly parallel: boolean;
+  /** The model less the features that this accelerator does not have on this host. */
+  offer(model: CpuModel): CpuModel;
+  /** Throws AcceleratorError. */
+  createVm(memory: GuestMemory): AcceleratorVm;
 }

@@ -177,6 +177,24 @@ function remove(features: Set<FeatureName>, gone: FeatureName): void {
   for (const feature of [...features]) if (FEATURE_NEEDS[feature]?.includes(gone)) remove(features, feature);
 }
 
+/** The model without the features that are not in `available` (feature words), and without those that need them. */
+export function limitModel(model: CpuModel, available: Uint32Array): CpuModel {
+  const features = new Set(featureNames(model.features));
+  for (const name of [...features]) if (!hasFeature(available, name)) remove(features, name);
+  const words = new Uint32Array(FEATURE_WORDS);
+  for (const feature of features) words[FEATURES[feature] >> 5]! |= 1 << (FEATURES[feature] & 31);
+  return { ...model, features: words, linearBits: hasFeature(words, "lm") ? model.linearBits : 32 };
+}
+
+/** The features that `model` has and `other` lacks. */
+export function missingFeatures(model: CpuModel, other: CpuModel): FeatureName[] {
+  return featureNames(model.features).filter((name) => !hasFeature(other.features, name));
+}
+
+function featureNames(words: Uint32Array): FeatureName[] {
+  return (Object.keys(FEATURES) as FeatureName[]).filter((name) => hasFeature(words, name));
+}
+
 /** A stable hash of all that a guest can tell a model by: FNV-1a, 16 hex digits. Saved machines carry it. */
 export function modelHash(model: CpuModel): string {
   const text = JSON.stringify([

@@ -53,9 +53,12 @@ export interface LocalApicState {
   registers: number[];
   /** TSC deadline (MSR 0x6e0); 0 when not armed. */
   tscDeadline: bigint;
-  /** Clock time in ns at which the timer count was last loaded. */
-  timerStart: number;
-  /** Time in ns at which the timer fires, or null. */
+  /**
+   * Clock time in ns at which the timer count was last loaded, where the accelerator knows it exactly. null: the
+   * current count register (0x39, which is right in every saved state) says where the timer is.
+   */
+  timerStart: number | null;
+  /** With `timerStart`: time in ns at which the timer fires, or null for never. */
   timerDeadline: number | null;
 }
 
@@ -106,7 +109,6 @@ export interface VcpuState {
   /** Guest TSC at the moment of saving, and ticks a second. */
   tsc: bigint;
   tscFrequency: number;
-  tscOffset: bigint;
   /** Instructions retired since reset. */
   instructions: number;
   /** VMCS12 or VMCB12 and what belongs to it; null outside nested virtualization. */

@@ -1,23 +1,45 @@
 /** The interpreting accelerator: vCPUs that the AssemblyScript core runs. */
 import type { GuestMemory } from "../../guest-memory/guest-memory.js";
-import type { Accelerator, VcpuOptions } from "../../vcpu/accelerator.js";
+import type { Accelerator, AcceleratorVm, VcpuOptions } from "../../vcpu/accelerator.js";
 import { Core } from "./core-module.js";
+import { CoreDirtyLog } from "./dirty-log.js";
 import { InterpreterVcpu } from "./vcpu.js";
 
 /**
  * @param module the compiled core (`core.wasm`); the caller loads it, because this layer knows no files
  */
 export function createInterpreter(module: WebAssembly.Module): Accelerator {
-  const cores = new WeakMap<GuestMemory, Core>();
   return {
     name: "interpret",
-    createVcpu(memory: GuestMemory, options: VcpuOptions) {
-      let core = cores.get(memory);
-      if (!core) {
-        core = new Core(module, memory);
-        cores.set(memory, core);
-      }
-      return new InterpreterVcpu(core, memory, options);
-    },
+    parallel: false,
+    // Every feature that a model can be asked for is built: parseCpuModel refuses the others.
+    offer: (model) => model,
+    createVm: (memory) => new InterpreterVm(module, memory),
   };
+}
+
+class InterpreterVm implements AcceleratorVm {
+  private readonly core: Core;
+  private readonly vcpus: InterpreterVcpu[] = [];
+
+  constructor(
+    module: WebAssembly.Module,
+    private readonly memory: GuestMemory,
+  ) {
+    this.core = new Core(module, memory);
+  }
+
+  createVcpu(options: VcpuOptions): InterpreterVcpu {
+    const vcpu = new InterpreterVcpu(this.core, this.memory, options);
+    this.vcpus.push(vcpu);
+    return vcpu;
+  }
+
+  startDirtyLog(): CoreDirtyLog {
+    return new CoreDirtyLog(this.core, this.memory);
+  }
+
+  close(): void {
+    for (const vcpu of this.vcpus.splice(0)) vcpu.close();
+  }
 }

@@ -35,6 +35,10 @@ export interface CoreExports {
   apicLint0(cpu: number, level: number): void;
   apicNmi(cpu: number): void;
   apicTimerDeadline(cpu: number): number;
+  apicTimerCount(cpu: number): number;
+  apicResumeTimer(cpu: number): void;
+  /** Makes the guest's TSC read SCRATCH now. */
+  loadTsc(cpu: number): void;
   hasPendingWork(cpu: number): number;
   pollTimers(cpu: number): void;
 }
@@ -113,9 +117,17 @@ export class Core implements MemoryListener {
 
   slotsChanged(): void {
     this.writeSlots();
-    for (let id = 0; id < MAX_VCPUS; id++) {
-      if (this.hosts[id]) this.exports.slotsChanged(VCPU_BASE + id * VCPU_STRIDE);
-    }
+    for (const cpu of this.attached()) this.exports.slotsChanged(cpu);
+  }
+
+  /** Drops every cached address translation. */
+  flushTlbs(): void {
+    for (const cpu of this.attached()) this.exports.flushTlb(cpu);
+  }
+
+  /** Addresses of the state blocks in use. */
+  private attached(): number[] {
+    return this.hosts.flatMap((host, id) => (host === undefined ? [] : [VCPU_BASE + id * VCPU_STRIDE]));
   }
 
   private writeSlots(): void {

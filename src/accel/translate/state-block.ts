@@ -105,7 +105,6 @@ export class StateBlock {
         timerStart: this.f64(L.APIC_TIMER_START),
         timerDeadline: Number.isFinite(deadline) ? deadline : null,
       },
-      tscOffset: BigInt.asIntN(64, this.u64(L.TSC_OFFSET)),
       nested: null,
     };
   }
@@ -172,9 +171,8 @@ export class StateBlock {
     });
     this.setU32(L.APIC + 0x80, Math.max(Number(state.cr8) << 4, (state.apic.registers[8] ?? 0) & 0xff));
     this.setU64(L.APIC_TSC_DEADLINE, state.apic.tscDeadline);
-    this.setF64(L.APIC_TIMER_START, state.apic.timerStart);
+    this.setF64(L.APIC_TIMER_START, state.apic.timerStart ?? 0);
     this.setF64(L.APIC_TIMER_DEADLINE, state.apic.timerDeadline ?? Number.POSITIVE_INFINITY);
-    this.setU64(L.TSC_OFFSET, state.tscOffset);
   }
 
   private slice(offset: number, size: number): Uint8Array {

@@ -16,15 +16,15 @@ import type { Intercepts } from "../../vcpu/intercepts.js";
 import { INTERCEPT_BITS } from "../../vcpu/intercepts.js";
 import type { VcpuState } from "../../vcpu/state.js";
 import { VCPU_STATE_VERSION } from "../../vcpu/state.js";
+import { STATE_MSRS } from "../../vcpu/state-msrs.js";
 import type { Core, CoreHost } from "./core-module.js";
 import { UNWIND } from "./core-module.js";
 import * as L from "./layout.js";
-import { STATE_MSRS } from "./msr-list.js";
 import { StateBlock } from "./state-block.js";
 
 /** Offset of a record's number in its block: REC_SEQ of core/record.ts. */
 const REC_SEQ = 26;
-/** The guest's TSC runs at 1 GHz: a tick is a nanosecond of the machine's clock. */
+/** The guest's TSC, unless told otherwise: a tick is a nanosecond of the machine's clock. */
 const TSC_HERTZ = 1_000_000_000;
 const DELIVERY_MODES = ["fixed", "lowest", "smi", "reserved", "nmi", "init", "startup", "extint"] as const;
 const SHORTHANDS = ["none", "self", "all", "others"] as const;
@@ -42,6 +42,9 @@ const COUNTER_LABELS = [
   "tlbFlushes",
 ] as const;
 
+/** Register of the local APIC's page. */
+const APIC_TIMER_CURRENT = 0x39;
+
 /** Faults in a row without an instruction retired after which `run` leaves. */
 const MAX_FAULTS = 2000;
 
@@ -51,6 +54,8 @@ export class InterpreterVcpu implements Vcpu {
   private readonly block: StateBlock;
   private readonly exits: Record<string, number> = {};
   private running = false;
+  /** Ticks a second. */
+  private tscFrequency: number;
 
   constructor(
     private readonly core: Core,
@@ -58,6 +63,7 @@ export class InterpreterVcpu implements Vcpu {
     private readonly options: VcpuOptions,
   ) {
     this.id = options.id;
+    this.tscFrequency = options.tscFrequency ?? TSC_HERTZ;
     this.cpu = core.attach(options.id, this.host());
     this.block = new StateBlock(core.view, memory.bytes, this.cpu);
     this.writeModel();
@@ -156,12 +162,14 @@ export class InterpreterVcpu implements Vcpu {
       const value = this.readMsr(index);
       if (value !== null) msrs[index] = value;
     }
+    const state = this.block.read();
+    state.apic.registers[APIC_TIMER_CURRENT] = this.core.exports.apicTimerCount(this.cpu) >>> 0;
     return {
-      ...this.block.read(),
+      ...state,
       modelHash: modelHash(this.options.model),
       msrs,
       tsc: this.readMsr(0x10) ?? 0n,
-      tscFrequency: TSC_HERTZ,
+      tscFrequency: this.tscFrequency,
       instructions: this.instructions,
     };
   }
@@ -183,12 +191,29 @@ export class InterpreterVcpu implements Vcpu {
     if (state.nested !== null) {
       throw new AcceleratorError("STATE_MISMATCH", "vCPU state is inside a nested guest, which this accelerator lacks");
     }
+    const before = this.getState();
+    try {
+      this.applyState(state);
+    } catch (error) {
+      this.applyState(before);
+      throw error;
+    }
+  }
+
+  private applyState(state: VcpuState): void {
     this.block.write(state);
     for (const [index, value] of Object.entries(state.msrs)) this.loadMsr(Number(index), value);
-    this.block.writeApic(state);
     this.block.setCount(L.RETIRED, state.instructions);
     this.block.setCount(L.BUDGET, 0);
     this.block.setCount(L.REMAINING, 0);
+    if (state.tscFrequency !== this.tscFrequency) {
+      this.tscFrequency = state.tscFrequency;
+      this.writeModel();
+    }
+    this.block.setU64(L.SCRATCH, state.tsc);
+    this.core.exports.loadTsc(this.cpu);
+    this.block.writeApic(state);
+    if (state.apic.timerStart === null) this.core.exports.apicResumeTimer(this.cpu);
     this.core.exports.stateLoaded(this.cpu);
   }
 
@@ -314,6 +339,8 @@ export class InterpreterVcpu implements Vcpu {
   }
 
   private loadMsr(index: number, value: bigint): void {
+    // What this CPU does not have and the other never used.
+    if (value === 0n && this.readMsr(index) === null) return;
     this.block.setU64(L.SCRATCH, value);
     if (this.core.exports.writeMsr(this.cpu, index) === 0) {
       throw new AcceleratorError("STATE_MISMATCH", `MSR ${index.toString(16)} does not take ${value.toString(16)}`);
@@ -329,9 +356,9 @@ export class InterpreterVcpu implements Vcpu {
     block.setU32(L.VENDOR, model.vendor === "intel" ? 1 : 0);
     block.setU32(L.VCPU_ID, id);
     block.setU32(L.PHYSICAL_BITS, model.physicalBits);
-    block.setF64(L.TSC_FREQUENCY, TSC_HERTZ / 1e9);
+    block.setF64(L.TSC_FREQUENCY, this.tscFrequency / 1e9);
     block.setU32(L.ICOUNT_MODE, this.options.clock.mode === "icount" ? 1 : 0);
-    const leaves = cpuidTable(model, { id, count, tscHertz: TSC_HERTZ });
+    const leaves = cpuidTable(model, { id, count, tscHertz: this.tscFrequency });
     if (leaves.length > L.MAX_CPUID)
       throw new RangeError(`${leaves.length} CPUID leaves; the core takes ${L.MAX_CPUID}`);
     leaves.forEach((leaf, index) => {

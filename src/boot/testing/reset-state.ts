@@ -58,7 +58,6 @@ export function resetState(): VcpuState {
     apic: { registers: new Array<number>(256).fill(0), tscDeadline: 0n, timerStart: 0, timerDeadline: null },
     tsc: 0n,
     tscFrequency: 1e9,
-    tscOffset: 0n,
     instructions: 0,
     nested: null,
   };

@@ -31,6 +31,8 @@ const VERSION = 1;
 export interface IoapicOptions {
   /** Sends a message to the local APICs. */
   deliver(message: InterruptMessage): void;
+  /** What a pin sends from now on; null: it is masked. */
+  routed?(pin: number, message: InterruptMessage | null): void;
 }
 
 export class Ioapic implements BusDevice, Stateful<PlainData> {
@@ -41,7 +43,9 @@ export class Ioapic implements BusDevice, Stateful<PlainData> {
   /** Levels of the input pins, a bit each. */
   private pins = 0;
 
-  constructor(private readonly options: IoapicOptions) {}
+  constructor(private readonly options: IoapicOptions) {
+    for (let pin = 0; pin < PINS; pin++) this.route(pin);
+  }
 
   /** Input pin 0-23. Lines are active high whatever the entry's polarity bit says: the board has no inverters. */
   line(pin: number): InterruptLine {
@@ -90,6 +94,7 @@ export class Ioapic implements BusDevice, Stateful<PlainData> {
       pins: checkNumber("ioapic", fields.pins, 0xffffff, "pins"),
     };
     Object.assign(this, next);
+    for (let pin = 0; pin < PINS; pin++) this.route(pin);
   }
 
   private readRegister(offset: number): number {
@@ -112,6 +117,7 @@ export class Ioapic implements BusDevice, Stateful<PlainData> {
     const pin = entry >> 1;
     if (entry & 1) {
       this.high[pin] = (value & 0xff000000) >>> 0;
+      this.route(pin);
       return;
     }
     const old = this.low[pin] ?? 0;
@@ -119,7 +125,12 @@ export class Ioapic implements BusDevice, Stateful<PlainData> {
     // An edge-triggered entry has no remote IRR: Linux clears a stuck one by switching to edge and back.
     if (!(low & LEVEL)) low &= ~REMOTE_IRR;
     this.low[pin] = low;
+    this.route(pin);
     if (low & LEVEL) this.serve(pin);
+  }
+
+  private route(pin: number): void {
+    this.options.routed?.(pin, (this.low[pin] ?? 0) & MASKED ? null : this.message(pin));
   }
 
   private setPin(pin: number, level: boolean): void {
@@ -142,9 +153,13 @@ export class Ioapic implements BusDevice, Stateful<PlainData> {
   }
 
   private send(pin: number): void {
+    this.options.deliver(this.message(pin));
+  }
+
+  private message(pin: number): InterruptMessage {
     const entry = this.low[pin] ?? 0;
     const mode = DELIVERY_MODES[(entry >> 8) & 7] ?? "fixed";
-    this.options.deliver({
+    return {
       destination: (this.high[pin] ?? 0) >>> 24,
       destinationMode: entry & LOGICAL ? "logical" : "physical",
       deliveryMode: mode,
@@ -152,6 +167,6 @@ export class Ioapic implements BusDevice, Stateful<PlainData> {
       triggerMode: entry & LEVEL ? "level" : "edge",
       level: true,
       shorthand: "none",
-    });
+    };
   }
 }

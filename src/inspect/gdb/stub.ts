@@ -6,7 +6,7 @@
  * both kinds are the vCPU's own: guest memory is not patched. What a client sends is checked before it
  * is used; what makes no sense is answered by an error or, if it is no known request, by nothing.
  */
-import type { DebugStop } from "../../machine/run-loop.js";
+import type { DebugStop } from "../../machine/machine-loop.js";
 import type { DebugControl, Vcpu } from "../../vcpu/accelerator.js";
 import type { VcpuState } from "../../vcpu/state.js";
 import { readLinear, writeLinear } from "../linear-memory.js";

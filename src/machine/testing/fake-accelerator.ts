@@ -5,14 +5,15 @@
  */
 import { resetState } from "../../boot/testing/reset-state.js";
 import type { GuestMemory } from "../../guest-memory/guest-memory.js";
-import type {
-  Accelerator,
-  InterruptMessage,
-  RunLimits,
-  Vcpu,
-  VcpuCounters,
-  VcpuExit,
-  VcpuOptions,
+import {
+  type Accelerator,
+  AcceleratorError,
+  type InterruptMessage,
+  type RunLimits,
+  type Vcpu,
+  type VcpuCounters,
+  type VcpuExit,
+  type VcpuOptions,
 } from "../../vcpu/accelerator.js";
 import type { VcpuState } from "../../vcpu/state.js";
 
@@ -238,10 +239,18 @@ export function fakeAccelerator(scripts: FakeScript[], options: FakeOptions = {}
   return {
     name: "fake",
     vcpus,
-    createVcpu(memory, vcpuOptions) {
-      const vcpu = new FakeVcpu(memory, vcpuOptions, scripts[vcpuOptions.id] ?? idle, options);
-      vcpus.push(vcpu);
-      return vcpu;
-    },
+    parallel: false,
+    offer: (model) => model,
+    createVm: (memory) => ({
+      createVcpu(vcpuOptions) {
+        const vcpu = new FakeVcpu(memory, vcpuOptions, scripts[vcpuOptions.id] ?? idle, options);
+        vcpus.push(vcpu);
+        return vcpu;
+      },
+      startDirtyLog() {
+        throw new AcceleratorError("UNIMPLEMENTED_FEATURE", "the fake accelerator has no dirty log");
+      },
+      close() {},
+    }),
   };
 }

@@ -128,7 +128,7 @@ export class GuestRunner {
   constructor(accelerator: Accelerator, model = "default") {
     this.memory = new GuestMemory(RAM_BYTES);
     this.memory.setSlots([{ gpa: 0, size: RAM_BYTES, offset: RAM_OFFSET, readonly: false }]);
-    this.vcpu = accelerator.createVcpu(this.memory, {
+    this.vcpu = accelerator.createVm(this.memory).createVcpu({
       id: 0,
       count: 1,
       model: parseCpuModel(model),

@@ -1,14 +1,16 @@
 // The core's entry points: what the host calls. `cpu` is the address of a vCPU's state block.
 import { flushTlb } from "./mmu";
 import { refreshAll } from "./mode";
+import { SCRATCH } from "../layout";
 import { apicPollTimer } from "./lapic";
+import { tscSet } from "./tsc";
 
 export { memoryWritten } from "./blocks";
 export { hasPendingWork } from "./events";
 export { materializeFlags } from "./flags";
 export { settle } from "./general";
 export { run } from "./interpreter";
-export { apicAccept, apicLint0, apicMatches, apicNmi, apicPriority, apicTimerDeadline } from "./lapic";
+export { apicAccept, apicLint0, apicMatches, apicNmi, apicPriority, apicResumeTimer, apicTimerCount, apicTimerDeadline } from "./lapic";
 export { flushTlb, translateLinear } from "./mmu";
 export { readMsr, writeMsr } from "./msr";
 export { resetVcpu } from "./reset";
@@ -22,6 +24,11 @@ export function stateLoaded(cpu: usize): void {
 /** The memory slots changed: no address translation is worth anything any more. */
 export function slotsChanged(cpu: usize): void {
   flushTlb(cpu);
+}
+
+/** Makes the guest's TSC read SCRATCH now. */
+export function loadTsc(cpu: usize): void {
+  tscSet(cpu, load<u64>(cpu, SCRATCH));
 }
 
 /** Fires the local APIC's timer if its time has come. */

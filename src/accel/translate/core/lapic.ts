@@ -325,6 +325,26 @@ function timerCurrent(cpu: usize): u32 {
   return ticks >= <f64>count ? 0 : count - <u32>ticks;
 }
 
+/** What the current-count register reads. */
+export function apicTimerCount(cpu: usize): u32 {
+  return timerCurrent(cpu);
+}
+
+/** Starts the timer where the current-count register in the page says that it is: a state from elsewhere was loaded. */
+export function apicResumeTimer(cpu: usize): void {
+  if (timerMode(cpu) == TIMER_TSC_DEADLINE) {
+    apicRearmTscDeadline(cpu);
+    return;
+  }
+  const count = register(cpu, TIMER_INITIAL);
+  const current = register(cpu, TIMER_CURRENT);
+  const divider = timerDivider(cpu);
+  const start = hostNow(cpu) - <f64>(count - min(current, count)) * divider;
+  store<f64>(cpu, start, APIC_TIMER_START);
+  const fires = count != 0 && (current != 0 || timerMode(cpu) == TIMER_PERIODIC);
+  store<f64>(cpu, fires ? start + <f64>count * divider : Infinity, APIC_TIMER_DEADLINE);
+}
+
 /** The clock time (ns) at which the timer fires, or infinity. */
 export function apicTimerDeadline(cpu: usize): f64 {
   return load<f64>(cpu, APIC_TIMER_DEADLINE);

@@ -1,0 +1,205 @@
+/**
+ * What the two ways of running a machine's vCPUs have in common: inputs from outside, pauses, the end, and
+ * what becomes of an exit.
+ */
+import type { AcceleratorVm, Vcpu, VcpuExit } from "../vcpu/accelerator.js";
+import type { Bus } from "./bus.js";
+import type { MachineClock } from "./clock.js";
+import type { MachineOutcome } from "./outcome.js";
+import type { HostScheduler } from "./scheduler.js";
+
+export interface MachineLoopOptions {
+  vcpus: readonly Vcpu[];
+  vm: Pick<AcceleratorVm, "pauseTime" | "resumeTime">;
+  clock: MachineClock;
+  ports: Bus;
+  mmio: Bus;
+  scheduler: HostScheduler;
+  /** Performs the reset that {@link MachineLoop.requestReset} asked for, while no vCPU runs. */
+  reset(): void;
+}
+
+/** A breakpoint, watchpoint or step of the debugger: the machine pauses at it. */
+export interface DebugStop {
+  vcpu: number;
+  exit: Extract<VcpuExit, { reason: "debug" }>;
+}
+
+export interface RunLoopStats {
+  /** Times that a vCPU was entered. */
+  slices: number;
+  /** Host time in ns that the machine spent waiting; 0 where its vCPUs wait by themselves. */
+  idle: number;
+  inputs: number;
+  resets: number;
+}
+
+export abstract class MachineLoop {
+  readonly stats: RunLoopStats = { slices: 0, idle: 0, inputs: 0, resets: 0 };
+  /** Called when a debug exit has paused the machine. */
+  onDebugStop: (stop: DebugStop) => void = () => {};
+  /** Emulates what an intercept or a hypercall left to the host. Without it such an exit is an internal error. */
+  onIntercept: ((vcpu: Vcpu, exit: VcpuExit) => void | Promise<void>) | null = null;
+
+  protected ending: MachineOutcome | null = null;
+  protected pauseWanted = false;
+  protected started = false;
+  private readonly inputs: (() => void)[] = [];
+  private resetWanted = false;
+  private paused: (() => void)[] = [];
+  private unpause: (() => void) | null = null;
+
+  constructor(protected readonly options: MachineLoopOptions) {}
+
+  /** Enters something from outside: it is applied between two accesses of the vCPUs. */
+  post(input: () => void): void {
+    this.inputs.push(input);
+    this.interrupt();
+  }
+
+  /** Ends the run as soon as the vCPUs under way leave. The first outcome counts. */
+  end(outcome: MachineOutcome): void {
+    this.ending ??= outcome;
+    this.interrupt();
+    this.unpause?.();
+  }
+
+  requestReset(): void {
+    this.resetWanted = true;
+    this.interrupt();
+  }
+
+  /** Forgets who halted: after states of the vCPUs were set from outside. */
+  abstract statesChanged(): void;
+
+  get isPaused(): boolean {
+    return this.unpause !== null;
+  }
+
+  /** Resolves when no vCPU runs any more and the clock stands still. */
+  pause(): Promise<void> {
+    if (!this.started || this.unpause !== null) return Promise.resolve();
+    this.pauseWanted = true;
+    this.interrupt();
+    return new Promise((resolve) => this.paused.push(resolve));
+  }
+
+  resume(): void {
+    this.pauseWanted = false;
+    for (const resolve of this.paused.splice(0)) resolve();
+    this.unpause?.();
+  }
+
+  /** Runs until something ends it. Never rejects: what goes wrong is an outcome too. */
+  async run(options: { paused?: boolean } = {}): Promise<MachineOutcome> {
+    const { clock } = this.options;
+    this.started = true;
+    this.pauseWanted = options.paused ?? false;
+    clock.resume();
+    try {
+      for (;;) {
+        const outcome = await this.step();
+        if (outcome !== null) return outcome;
+      }
+    } catch (error) {
+      return this.failed(error);
+    } finally {
+      this.started = false;
+      clock.pause();
+      for (const resolve of this.paused.splice(0)) resolve();
+    }
+  }
+
+  /** Runs the vCPUs for a while, or waits. The outcome when that was the end. */
+  protected abstract step(): Promise<MachineOutcome | null>;
+
+  /** Makes whoever runs or waits look at what is wanted. */
+  protected abstract interrupt(): void;
+
+  /** Whether somebody wants the vCPUs to stand still. */
+  protected get attention(): boolean {
+    return this.ending !== null || this.resetWanted || this.pauseWanted;
+  }
+
+  protected applyInputs(): void {
+    while (this.inputs.length > 0) {
+      this.stats.inputs++;
+      this.inputs.shift()?.();
+    }
+  }
+
+  protected resetIfWanted(): void {
+    if (!this.resetWanted) return;
+    const { clock } = this.options;
+    this.resetWanted = false;
+    this.stats.resets++;
+    // The vCPUs count their instructions from 0 again; time goes on.
+    clock.pause();
+    this.options.reset();
+    clock.resume();
+    this.statesChanged();
+  }
+
+  protected async stayPaused(): Promise<void> {
+    const { clock, vm } = this.options;
+    clock.pause();
+    vm.pauseTime?.();
+    this.pauseWanted = false;
+    const resumed = new Promise<void>((resolve) => {
+      this.unpause = resolve;
+    });
+    for (const resolve of this.paused.splice(0)) resolve();
+    await resumed;
+    this.unpause = null;
+    vm.resumeTime?.();
+    clock.resume();
+  }
+
+  /** Performs an access that the accelerator left to its caller. False for another kind of exit. */
+  protected access(vcpu: Vcpu, exit: VcpuExit): boolean {
+    const { ports, mmio } = this.options;
+    if (exit.reason === "io") {
+      if (exit.write) ports.write(exit.port, exit.size, exit.value);
+      else vcpu.completeAccess(ports.read(exit.port, exit.size));
+      return true;
+    }
+    if (exit.reason === "mmio") {
+      if (exit.write) mmio.write(exit.gpa, exit.size, exit.value);
+      else vcpu.completeAccess(mmio.read(exit.gpa, exit.size));
+      return true;
+    }
+    return false;
+  }
+
+  /** What becomes of an exit that is neither an access nor a reason to wait. */
+  protected handle(vcpu: Vcpu, exit: VcpuExit): MachineOutcome | null | Promise<void> {
+    switch (exit.reason) {
+      case "shutdown":
+        return { kind: "crash", vcpu: vcpu.id, state: vcpu.getState() };
+      case "debug": {
+        const stop = { vcpu: vcpu.id, exit };
+        void this.pause().then(() => this.onDebugStop(stop));
+        return null;
+      }
+      case "intercept":
+      case "hypercall":
+        if (this.onIntercept !== null) return Promise.resolve(this.onIntercept(vcpu, exit));
+        return this.failed(new Error(`vCPU ${vcpu.id} left with an ${exit.reason} that nobody handles`), vcpu);
+      case "internal-error":
+        return this.failed(exit.error, vcpu);
+      default:
+        return null;
+    }
+  }
+
+  protected failed(thrown: unknown, vcpu: Vcpu | null = null): MachineOutcome {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    let state = null;
+    try {
+      state = vcpu?.getState() ?? null;
+    } catch {
+      // The accelerator is broken beyond telling; the error itself is what counts.
+    }
+    return { kind: "internal-error", error, vcpu: vcpu?.id ?? null, state };
+  }
+}
