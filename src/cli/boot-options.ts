@@ -21,7 +21,7 @@ export const BOOT_OPTIONS = {
   accel: {
     kind: "value",
     placeholder: "NAME",
-    help: "auto, kvm, translate or interpret (default auto: the fastest that is built)",
+    help: "auto, kvm, translate or interpret (default auto: the fastest that is built and works here; see `ringvisor doctor`)",
   },
   cpu: {
     kind: "value",

@@ -105,6 +105,8 @@ test("--stats writes one JSON object", (t) => {
   const stats = JSON.parse(readFileSync(file, "utf8"));
   assert.equal(stats.exitCode, 0);
   assert.equal(stats.outcome, "poweroff");
+  assert.equal(stats.accel, "interpret");
+  assert.match(stats.accelReason, /^[^\n]+$/);
   assert.ok(stats.instructions >= 5 && stats.instructions < 100, `${stats.instructions}`);
   for (const name of ["wallSeconds", "cpuSeconds", "firstConsoleByteSeconds", "peakRssBytes"]) {
     assert.ok(stats[name] > 0, name);

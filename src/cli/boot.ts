@@ -41,7 +41,7 @@ export async function run(args: string[]): Promise<number> {
   if (operands.length > 0) throw new UsageError(`boot takes options only, not "${operands[0]}"`);
   const config = parseBootOptions(options);
   const symbols = config.symbols === null ? null : parseSymbols(await readBootFile(config.symbols));
-  const accelerator = await createAccelerator(config.accel);
+  const { accelerator, reason: accelReason } = await createAccelerator(config.accel);
   const boot = await prepareImage(config);
 
   let session: Session | null = null;
@@ -79,8 +79,8 @@ export async function run(args: string[]): Promise<number> {
     const { exitCode, reason } = await session.run(console);
     if (config.stats !== null) {
       const { firstByte } = console;
-      const stats = { started, firstByte, exitCode, reason, accelerator: accelerator.name, machine: machine.stats() };
-      writeStats(config.stats, collectStats(stats));
+      const run = { started, firstByte, exitCode, reason, machine: machine.stats() };
+      writeStats(config.stats, collectStats({ ...run, accel: accelerator.name, accelReason }));
     }
     return exitCode;
   } finally {

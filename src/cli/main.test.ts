@@ -17,7 +17,14 @@ function refuses(args: string[], ...words: string[]): void {
 test("help and version", () => {
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   assert.deepEqual(ringvisor("--version"), { code: 0, stdout: `ringvisor ${version}\n`, stderr: "" });
-  for (const args of [["--help"], ["boot", "--help"], ["boot", "-h"], ["guest", "--help"], ["run", "--help"]]) {
+  for (const args of [
+    ["--help"],
+    ["boot", "--help"],
+    ["boot", "-h"],
+    ["guest", "--help"],
+    ["doctor", "--help"],
+    ["run", "--help"],
+  ]) {
     const { code, stdout, stderr } = ringvisor(...args);
     assert.equal(code, 0, args.join(" "));
     assert.match(stdout, /^usage: ringvisor/);
@@ -40,10 +47,12 @@ test("what is not a command or option is refused", () => {
   refuses(["boot", "file"], '"file"');
   refuses(["boot", "--cpu", "z80"], "z80");
   refuses(["guest", "eat"], "eat");
+  refuses(["doctor", "who"], "who");
+  refuses(["doctor", "--yaml"], "--yaml");
 });
 
 test("commands that are to come say so", () => {
-  const commands = "run exec ps logs stop kill rm cp snapshot image oci audit compare doctor".split(" ");
+  const commands = "run exec ps logs stop kill rm cp snapshot image oci audit compare".split(" ");
   for (const command of commands) refuses([command, "x"], `"${command}"`, "not implemented yet");
 });
 

@@ -12,6 +12,7 @@ interface Command {
 const COMMANDS: Record<string, Command> = {
   boot: { summary: "boot a kernel or a ROM", load: () => import("./boot.js") },
   guest: { summary: "build or show the default guest", load: () => import("./guest.js") },
+  doctor: { summary: "say what this host can do", load: () => import("./doctor.js") },
   run: { summary: "run an image", load: null },
   exec: { summary: "run a command in an instance", load: null },
   ps: { summary: "list instances", load: null },
@@ -25,7 +26,6 @@ const COMMANDS: Record<string, Command> = {
   oci: { summary: "the OCI runtime's verbs", load: null },
   audit: { summary: "find sensitive unprivileged instructions", load: null },
   compare: { summary: "measure the four techniques", load: null },
-  doctor: { summary: "say what this host can do", load: null },
 };
 
 /** Classes of errors that wrong input causes, by their `name`: the user can do something about them. */
@@ -93,7 +93,7 @@ async function dispatch(args: string[]): Promise<number> {
 
 function report(error: unknown): number {
   const known = error instanceof Error ? error : new Error(String(error));
-  if (INPUT_ERRORS.has(known.name)) {
+  if (INPUT_ERRORS.has(known.name) || (known as { code?: unknown }).code === "ACCELERATOR_UNAVAILABLE") {
     const hint = known instanceof UsageError ? " (--help shows what there is)" : "";
     process.stderr.write(`ringvisor: ${known.message}${hint}\n`);
     return EXIT.USAGE;

@@ -10,7 +10,9 @@ export interface StatsInput {
   firstByte: number | null;
   exitCode: number;
   reason: string;
-  accelerator: string;
+  /** The accelerator that ran it, and why that one. */
+  accel: string;
+  accelReason: string;
   machine: MachineStats;
 }
 
@@ -30,7 +32,8 @@ export function collectStats(input: StatsInput): object {
   return {
     exitCode: input.exitCode,
     outcome: input.reason,
-    accelerator: input.accelerator,
+    accel: input.accel,
+    accelReason: input.accelReason,
     wallSeconds: (performance.now() - input.started) / 1000,
     cpuSeconds: (user + system) / 1e6,
     machineSeconds: machine.time / 1e9,
