@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type AccelerationFacts, probeAcceleration } from "../node/host/facts.js";
+import { type AccelerationFacts, probeAcceleration } from "../node/host/acceleration.js";
 import { type FakeHost, fakeHost, withoutDevice } from "../node/host/testing/fake-host.js";
 import { AcceleratorError } from "../vcpu/accelerator.js";
 import { chooseAccelerator, type RealAcceleratorName } from "./choose-accelerator.js";

@@ -1,5 +1,5 @@
 /** What `--accel` comes to on this host. */
-import type { AccelerationFacts } from "../node/host/facts.js";
+import type { AccelerationFacts } from "../node/host/acceleration.js";
 import { EXTENSIONS, judgeKvm } from "../node/host/judge-kvm.js";
 import { worst } from "../node/host/verdict.js";
 import { type Accelerator, AcceleratorError } from "../vcpu/accelerator.js";

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { type HostFacts, probeHost } from "../node/host/facts.js";
 import { hostView } from "../node/host/host-view.js";
+import { hostWasm } from "../node/host/node.js";
 import { judgeTechniques, type TechniqueName, type TechniqueVerdict } from "../node/host/techniques.js";
 import { WASM_FEATURE_NAMES, WASM_FEATURES } from "../node/host/wasm-features.js";
 import { type AcceleratorChoice, chooseAccelerator, type RealAcceleratorName } from "./choose-accelerator.js";
@@ -49,7 +50,7 @@ export async function run(args: string[]): Promise<number> {
   }
   if (operands.length > 0) throw new UsageError(`doctor takes options only, not "${operands[0]}"`);
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  const host = await probeHost(hostView, PROBE_OPTIONS);
+  const host = await probeHost(hostView, { ...PROBE_OPTIONS, wasm: hostWasm() });
   const report = makeReport(host, { version, accelerators: AVAILABLE_ACCELERATORS, techniques: BUILT_TECHNIQUES });
   process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report));
   return report.works ? 0 : NOTHING_WORKS;

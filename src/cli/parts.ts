@@ -3,9 +3,8 @@ import { createInterpreter } from "../accel/translate/accelerator.js";
 import type { BoardBuilder } from "../machine/board.js";
 import { pcBoard } from "../machine/pc-board.js";
 import { loadCore } from "../node/core-wasm.js";
-import { type ProbeOptions, probeAcceleration } from "../node/host/facts.js";
+import { type AccelerationProbeOptions, probeAcceleration } from "../node/host/acceleration.js";
 import { hostView } from "../node/host/host-view.js";
-import { hostWasm } from "../node/host/node.js";
 import type { TechniqueName } from "../node/host/techniques.js";
 import type { Accelerator } from "../vcpu/accelerator.js";
 import type { AcceleratorName } from "./boot-options.js";
@@ -20,8 +19,7 @@ export const BUILT_TECHNIQUES: ReadonlySet<TechniqueName> = new Set<TechniqueNam
 const NATIVE_CALLS_PACKAGE: string = "koffi";
 
 /** How this process is looked at. */
-export const PROBE_OPTIONS: ProbeOptions = {
-  wasm: hostWasm(),
+export const PROBE_OPTIONS: AccelerationProbeOptions = {
   loadNativeCalls: () => import(NATIVE_CALLS_PACKAGE),
 };
 

@@ -73,6 +73,17 @@ test("switches that only bind users do not bind root; what binds root too is a l
   assert.match(bound.first.consequence, /root of the host/);
 });
 
+test("root of a user namespace: how many ids it maps, and what the kernel lets it mount", async () => {
+  const one = await judge(asRoot({ "/proc/self/uid_map": "         0       1000          1\n" }));
+  assert.equal(one.facts.namespaces.userNamespaces.mappedIds, 1);
+  assert.equal(one.usability, "limited");
+  assert.match(one.first.why, /maps one id/);
+  const many = { "/proc/self/uid_map": "         0       1000          1\n         1     100000      65536\n" };
+  assert.deepEqual((await judge(asRoot(many))).findings, []);
+  const old = { ...many, "/proc/sys/kernel/osrelease": "5.10.0\n" };
+  assert.match((await judge(asRoot(old))).first.why, /only root may mount an overlay/);
+});
+
 test("where unshare(1) is missing, the switches decide", async () => {
   const { findings, facts } = await judge({ unshare: null });
   assert.equal(facts.namespaces.userNamespaces.tried, null);

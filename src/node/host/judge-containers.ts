@@ -1,5 +1,6 @@
 /** Containers on this host's kernel: the os technique. */
 import type { HostFacts } from "./facts.js";
+import { ALL_IDS } from "./namespaces.js";
 import { type Finding, limited, unusable } from "./verdict.js";
 
 /** Without these there is no container worth the name. */
@@ -45,7 +46,13 @@ function judgeKinds({ namespaces }: OsFacts): Finding[] {
 
 function judgeUserNamespaces({ system, namespaces, security }: OsFacts): Finding[] {
   const obstacle = findObstacle({ namespaces, security });
+  const oneUser = "a container has one user, its root: programs that change to another user fail";
   if (security.sysAdmin) {
+    const { mappedIds } = namespaces.userNamespaces;
+    if (mappedIds === 1) {
+      const why = "this process is in a user namespace that maps one id";
+      return [limited(why, oneUser, "start Ringvisor outside of it, or map more ids to it")];
+    }
     if (obstacle === null) return [];
     const consequence = "root in a container is root of the host, held by capabilities and seccomp alone";
     return [limited(obstacle.why, consequence, obstacle.remedy)];
@@ -53,19 +60,16 @@ function judgeUserNamespaces({ system, namespaces, security }: OsFacts): Finding
   if (obstacle !== null)
     return [unusable(obstacle.why, `only root can make containers: ${NO_CONTAINERS}`, obstacle.remedy)];
   const user = system.user.name ?? String(system.user.uid);
-  const consequence = "a container has one user, its root: programs that change to another user fail";
   if (namespaces.subuid.helper === null || namespaces.subgid.helper === null) {
-    return [
-      limited("newuidmap or newgidmap is not installed", consequence, "install them (Debian: apt install uidmap)"),
-    ];
+    return [limited("newuidmap or newgidmap is not installed", oneUser, "install them (Debian: apt install uidmap)")];
   }
   if (namespaces.subuid.count === 0 || namespaces.subgid.count === 0) {
     const remedy = `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${user}`;
-    return [limited(`/etc/subuid or /etc/subgid grants no ids to ${user}`, consequence, remedy)];
+    return [limited(`/etc/subuid or /etc/subgid grants no ids to ${user}`, oneUser, remedy)];
   }
   if (security.noNewPrivileges) {
     const why = "this process has no_new_privs set, under which newuidmap gains no privilege";
-    return [limited(why, consequence, "start Ringvisor outside of the sandbox that sets it")];
+    return [limited(why, oneUser, "start Ringvisor outside of the sandbox that sets it")];
   }
   return [];
 }
@@ -140,12 +144,14 @@ function judgeCgroups({ cgroups, security }: OsFacts): Finding[] {
   return findings;
 }
 
-function judgeOverlay({ fileSystems, security }: OsFacts): Finding[] {
+function judgeOverlay({ fileSystems, security, namespaces }: OsFacts): Finding[] {
   const consequence = "an image's layers are copied for each container: slower to start, and more disk";
   if (fileSystems.overlay === "absent") {
     return [limited("the kernel has no overlay file system", consequence, "boot a kernel with CONFIG_OVERLAY_FS")];
   }
-  if (!security.sysAdmin && !fileSystems.overlayRootless) {
+  // CAP_SYS_ADMIN of a user namespace counts for less than root's.
+  const isRoot = security.sysAdmin && namespaces.userNamespaces.mappedIds === ALL_IDS;
+  if (!isRoot && !fileSystems.overlayRootless) {
     return [limited("only root may mount an overlay on this kernel", consequence, "boot Linux 5.11 or later")];
   }
   return [];

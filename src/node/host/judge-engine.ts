@@ -4,6 +4,8 @@ import { MINIMUM_NODE } from "./node.js";
 import { type Finding, limited, unusable } from "./verdict.js";
 import { REQUIRED_WASM_FEATURES, WASM_FEATURE_NAMES } from "./wasm-features.js";
 
+const SMALL_GUESTS = "guests with much memory do not start";
+
 export function judgeEngine(node: NodeFacts): Finding[] {
   const nothingRuns = "our own virtual CPU does not run here";
   const findings: Finding[] = [];
@@ -22,14 +24,11 @@ export function judgeEngine(node: NodeFacts): Finding[] {
     const names = missing.map((name) => WASM_FEATURE_NAMES[name]).join(", ");
     findings.push(unusable(`this Node's WebAssembly lacks ${names}`, nothingRuns, update));
   }
-  if (!node.largeMemory) {
-    findings.push(
-      limited(
-        "this process may not reserve the address space of a 4 GiB WebAssembly memory",
-        "guests get little memory, or none",
-        "lift the limit of address space: ulimit -v unlimited",
-      ),
-    );
+  if (node.memory !== "any") {
+    const size = node.memory === "small" ? "a 4 GiB" : "any";
+    const why = `this process may not reserve the address space of ${size} WebAssembly memory`;
+    const remedy = "lift the limit of address space: ulimit -v unlimited";
+    findings.push(node.memory === "none" ? unusable(why, nothingRuns, remedy) : limited(why, SMALL_GUESTS, remedy));
   }
   return findings;
 }

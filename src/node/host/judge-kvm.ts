@@ -1,5 +1,5 @@
 /** KVM on this host: what hardware assistance stands on, and whether `--accel auto` takes it. */
-import type { AccelerationFacts } from "./facts.js";
+import type { AccelerationFacts } from "./acceleration.js";
 import { KVM_API_VERSION } from "./kvm.js";
 import { type Finding, limited, unusable } from "./verdict.js";
 
@@ -55,7 +55,7 @@ function judgeDevice({ system, kvm }: Pick<AccelerationFacts, "system" | "kvm">)
       if (kvm.error === "ENODEV" || kvm.error === "ENXIO" || kvm.error === "ENOENT") {
         return [judgeAbsence({ system, kvm })];
       }
-      return [unusable(`/dev/kvm cannot be opened (${kvm.error})`, NO_HARDWARE, "see the kernel's log: dmesg")];
+      return [unusable(`/dev/kvm cannot be used (${kvm.error})`, NO_HARDWARE, "see the kernel's log: dmesg")];
   }
 }
 

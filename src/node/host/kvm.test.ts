@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { probeAcceleration } from "./facts.js";
+import { probeAcceleration } from "./acceleration.js";
 import { judgeKvm } from "./judge-kvm.js";
 import { cpuinfo, type FakeHost, fakeHost, ROOT, withoutDevice } from "./testing/fake-host.js";
 import { worst } from "./verdict.js";
@@ -137,6 +137,12 @@ test("no permission and kvm_pvm: both are said, the denial first", async () => {
     findings.map((finding) => finding.usability),
     ["unusable", "limited"],
   );
+});
+
+test("a /dev/kvm that opens and then answers no ioctl", async () => {
+  const { usability, first } = await judge({}, { kvmCapabilities: () => Promise.reject(new Error("ENOTTY")) });
+  assert.equal(usability, "unusable");
+  assert.match(first.why, /ENOTTY/);
 });
 
 test("other systems and processors", async () => {

@@ -23,8 +23,8 @@ export interface NamespaceFacts {
     tried: boolean | null;
     /** What unshare(1) said. */
     refusal: string | null;
-    /** This process is already in one that maps few ids. */
-    nested: boolean;
+    /** How many user ids this process's own user namespace maps: all 2^32 - 1 of them outside of any. */
+    mappedIds: number;
   };
   subuid: SubordinateIds;
   subgid: SubordinateIds;
@@ -41,7 +41,7 @@ export function probeNamespaces(view: HostView, user: { uid: number; name: strin
       apparmorRestricted: readSwitch(view, "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
       tried: attempt === null ? null : attempt.code === 0,
       refusal: attempt === null || attempt.code === 0 ? null : attempt.stderr.split("\n")[0],
-      nested: isNested(view),
+      mappedIds: countMappedIds(view),
     },
     subuid: probeSubordinateIds(view, user, "/etc/subuid", "newuidmap"),
     subgid: probeSubordinateIds(view, user, "/etc/subgid", "newgidmap"),
@@ -53,10 +53,13 @@ function readSwitch(view: HostView, path: string): boolean | null {
   return value === null ? null : value !== 0;
 }
 
-/** Outside of any user namespace all ids map to themselves. */
-function isNested(view: HostView): boolean {
+export const ALL_IDS = 2 ** 32 - 1;
+
+/** Lines are inside, outside, count: user_namespaces(7). */
+function countMappedIds(view: HostView): number {
   const map = view.readText("/proc/self/uid_map");
-  return map !== null && !/^\s*0\s+0\s+4294967295\s*$/.test(map);
+  if (map === null) return ALL_IDS;
+  return map.split("\n").reduce((sum, line) => sum + Number(/^\s*[0-9]+\s+[0-9]+\s+([0-9]+)$/.exec(line)?.[1] ?? 0), 0);
 }
 
 /** Lines are owner:first:count, the owner by name or id: subuid(5). */

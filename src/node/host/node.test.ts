@@ -1,19 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { judgeEngine } from "./judge-engine.js";
-import { hostWasm, probeNativeCalls, probeNode, type WasmHost } from "./node.js";
+import { probeNativeCalls } from "./native-calls.js";
+import { hostWasm, probeNode, type WasmHost } from "./node.js";
 import { fakeHost } from "./testing/fake-host.js";
 import { worst } from "./verdict.js";
 import { probeWasmFeatures, REQUIRED_WASM_FEATURES, WASM_FEATURES } from "./wasm-features.js";
 
 /** An engine that finds some modules invalid, and may not have much address space. */
-function engine(valid: (index: number) => boolean, largeMemory = true): WasmHost {
+function engine(valid: (index: number) => boolean, maximumPages = 65536): WasmHost {
   let index = 0;
   return {
     validate: () => valid(index++),
     Memory: class {
-      constructor() {
-        if (!largeMemory) throw new RangeError("WebAssembly.Memory(): could not allocate memory");
+      constructor({ maximum = 0 }: { maximum?: number }) {
+        if (maximum > maximumPages) throw new RangeError("WebAssembly.Memory(): could not allocate memory");
       }
     } as unknown as WasmHost["Memory"],
   };
@@ -92,13 +93,18 @@ test("a missing feature is named; one that the engine does not use does not matt
   );
 });
 
-test("a limit of address space limits guests", () => {
-  const { usability, findings } = judge(
-    "22.0.0",
-    engine(() => true, false),
-  );
-  assert.equal(usability, "limited");
-  assert.match(findings[0].remedy ?? "", /ulimit -v/);
+test("a limit of address space leaves room for small guests, or for none", () => {
+  for (const [pages, expected] of [
+    [1024, "limited"],
+    [0, "unusable"],
+  ] as const) {
+    const { usability, findings } = judge(
+      "22.0.0",
+      engine(() => true, pages),
+    );
+    assert.equal(usability, expected);
+    assert.match(findings[0].remedy ?? "", /ulimit -v/);
+  }
 });
 
 test("native calls: there, not installed, broken", async () => {

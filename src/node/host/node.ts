@@ -1,4 +1,4 @@
-/** Node: its version, its WebAssembly, and whether native code can be called from it. */
+/** Node: its version, and its WebAssembly. */
 import type { HostView } from "./host-view.js";
 import { isAtLeast } from "./parse.js";
 import { probeWasmFeatures, type WasmFeature } from "./wasm-features.js";
@@ -11,16 +11,9 @@ export interface NodeFacts {
   /** False under --jitless. */
   webAssembly: boolean;
   wasmFeatures: Record<WasmFeature, boolean>;
-  /** A memory of up to 4 GiB can be made: V8 reserves address space for it, which a limit may forbid. */
-  largeMemory: boolean;
+  /** V8 reserves address space for a memory, which a limit may forbid: `any` is up to 4 GiB, `small` 64 KiB. */
+  memory: "any" | "small" | "none";
 }
-
-/** koffi, which calls C functions. `absent`: the package is not installed. `untried`: nothing would use it. */
-export type NativeCalls =
-  | { state: "works" }
-  | { state: "absent" }
-  | { state: "broken"; error: string }
-  | { state: "untried" };
 
 export const MINIMUM_NODE = [20, 19] as const;
 
@@ -36,7 +29,7 @@ export function probeNode(view: HostView, wasm: WasmHost | null): NodeFacts {
     supported: isAtLeast(nodeVersion, MINIMUM_NODE),
     webAssembly: wasm !== null,
     wasmFeatures: probeWasmFeatures(wasm === null ? null : (bytes) => wasm.validate(bytes)),
-    largeMemory: wasm !== null && canMakeLargeMemory(wasm),
+    memory: wasm === null ? "none" : canMake(wasm, MAX_PAGES) ? "any" : canMake(wasm, 1) ? "small" : "none",
   };
 }
 
@@ -47,23 +40,11 @@ export function hostWasm(): WasmHost | null {
 
 const MAX_PAGES = 65536;
 
-function canMakeLargeMemory(wasm: WasmHost): boolean {
+function canMake(wasm: WasmHost, maximum: number): boolean {
   try {
-    new wasm.Memory({ initial: 1, maximum: MAX_PAGES });
+    new wasm.Memory({ initial: 1, maximum });
     return true;
   } catch {
     return false;
-  }
-}
-
-/** @param load imports the package; it is missing where the installation left optional native code out */
-export async function probeNativeCalls(load: () => Promise<unknown>): Promise<NativeCalls> {
-  try {
-    await load();
-    return { state: "works" };
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "ERR_MODULE_NOT_FOUND") return { state: "absent" };
-    return { state: "broken", error: String(message ?? error).split("\n")[0] };
   }
 }
