@@ -1,0 +1,34 @@
+/** The sizes of huge pages that a kernel knows, and their names. */
+import type { ControlFolder } from "./control-folder.js";
+import { invalid } from "./errors.js";
+
+/** @throws CgroupError for what is no size such as 2MB: it becomes part of a file's name */
+export function checkPageSize(size: string): string {
+  if (typeof size !== "string" || !/^[1-9]\d{0,5}[KMG]B$/.test(size)) {
+    throw invalid("hugetlb", `pageSize is ${JSON.stringify(size)?.slice(0, 100)}: not a size such as "2MB" or "1GB"`);
+  }
+  return size;
+}
+
+/** Architectures have few: these are all of Linux's. */
+const SIZES = [
+  "16KB",
+  "64KB",
+  "512KB",
+  "1MB",
+  "2MB",
+  "4MB",
+  "8MB",
+  "16MB",
+  "32MB",
+  "64MB",
+  "256MB",
+  "512MB",
+  "1GB",
+  "2GB",
+  "16GB",
+];
+
+export function pageSizesIn(folder: ControlFolder): string[] {
+  return SIZES.filter((size) => folder.has(`hugetlb.${size}.limit_in_bytes`) || folder.has(`hugetlb.${size}.max`));
+}
