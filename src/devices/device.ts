@@ -60,6 +60,9 @@ export type PlainData = null | boolean | number | string | readonly PlainData[] 
 /** Saving and restoring. A state carries `version`; a version that is not known is refused by StateError. */
 export interface Stateful<State> {
   save(): State;
+  /** Whether `restore` would take the state; changes nothing. @throws StateError */
+  check(state: unknown): void;
+  /** @throws StateError, and then nothing has changed */
   restore(state: State): void;
 }
 

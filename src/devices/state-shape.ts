@@ -5,9 +5,9 @@
  *     const SHAPE = object({ version: literal(1), mask: byte, request: byte });
  *     type State = StateOf<typeof SHAPE>;
  */
-import { type PlainData, StateError } from "./device.js";
+import { StateError } from "./device.js";
 
-export interface Shape<T extends PlainData> {
+export interface Shape<T> {
   /** A copy of `value`, which has this shape. `where` names it in the error. @throws StateError */
   parse(value: unknown, where: string): T;
 }
@@ -42,9 +42,51 @@ export const time: Shape<number> = {
       : fail(where, "a time in nanoseconds"),
 };
 
+/** A point in time that is worked out from guest values, in nanoseconds: it may lie before power-on or very far ahead. */
+export const finite: Shape<number> = {
+  parse: (value, where) => (Number.isFinite(value) ? (value as number) : fail(where, "a time in nanoseconds")),
+};
+
+/** An unsigned 64-bit number in decimal digits. */
+export const wideText: Shape<string> = {
+  parse: (value, where) =>
+    typeof value === "string" && /^[0-9]{1,20}$/.test(value) && BigInt(value) < 2n ** 64n
+      ? value
+      : fail(where, "a 64-bit number"),
+};
+
+/** A wall-clock time, or a distance between two, in milliseconds; a fraction is possible. */
+export const milliseconds: Shape<number> = {
+  parse: (value, where) =>
+    Number.isFinite(value) && Math.abs(value as number) <= 1e15
+      ? (value as number)
+      : fail(where, "a time in milliseconds"),
+};
+
 export const flag: Shape<boolean> = {
   parse: (value, where) => (typeof value === "boolean" ? value : fail(where, "true or false")),
 };
+
+/** A string of at most `longest` UTF-16 units. */
+export function text(longest: number): Shape<string> {
+  return {
+    parse: (value, where) =>
+      typeof value === "string" && value.length <= longest
+        ? value
+        : fail(where, `a text of at most ${longest} characters`),
+  };
+}
+
+/** `min` to `max` bytes as hexadecimal digits; exactly `min` without `max`. */
+export function hexBytes(min: number, max = min): Shape<string> {
+  return {
+    parse: (value, where) => {
+      const bytes = typeof value === "string" && /^(?:[0-9a-f]{2})*$/.test(value) ? value.length / 2 : -1;
+      if (bytes >= min && bytes <= max) return value as string;
+      return fail(where, `${min === max ? min : `${min} to ${max}`} bytes in hexadecimal`);
+    },
+  };
+}
 
 /** One of a few values. A version is a literal of one. */
 export function literal<const T extends number | string>(...values: readonly T[]): Shape<T> {
@@ -53,12 +95,12 @@ export function literal<const T extends number | string>(...values: readonly T[]
   };
 }
 
-export function nullable<T extends PlainData>(shape: Shape<T>): Shape<T | null> {
+export function nullable<T>(shape: Shape<T>): Shape<T | null> {
   return { parse: (value, where) => (value === null ? null : shape.parse(value, where)) };
 }
 
 /** An array of `min` to `max` elements; of exactly `min` without `max`. */
-export function list<T extends PlainData>(shape: Shape<T>, min: number, max = min): Shape<T[]> {
+export function list<T>(shape: Shape<T>, min: number, max = min): Shape<T[]> {
   return {
     parse: (value, where) => {
       if (!Array.isArray(value) || value.length < min || value.length > max) {
@@ -69,10 +111,10 @@ export function list<T extends PlainData>(shape: Shape<T>, min: number, max = mi
   };
 }
 
-type Parsed<Fields extends Record<string, Shape<PlainData>>> = { [Key in keyof Fields]: StateOf<Fields[Key]> };
+type Parsed<Fields extends Record<string, Shape<unknown>>> = { [Key in keyof Fields]: StateOf<Fields[Key]> };
 
 /** An object of exactly these fields. */
-export function object<Fields extends Record<string, Shape<PlainData>>>(fields: Fields): Shape<Parsed<Fields>> {
+export function object<Fields extends Record<string, Shape<unknown>>>(fields: Fields): Shape<Parsed<Fields>> {
   const keys = Object.keys(fields);
   return {
     parse: (value, where) => {

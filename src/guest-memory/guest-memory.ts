@@ -194,6 +194,29 @@ export class GuestMemory {
     this.data.setBigUint64(offset, value, true);
   }
 
+  /**
+   * Writes to RAM or the ROM area by wasm offset, whether a slot shows it or not: for what restores a machine.
+   * Throws GUEST_ADDRESS.
+   */
+  writeAt(offset: number, bytes: Uint8Array): void {
+    if (!(offset >= ROM_OFFSET && offset + bytes.length <= this.bytes.length)) {
+      throw new GuestMemoryError("GUEST_ADDRESS", `${bytes.length} bytes at wasm offset ${hex(offset)} are not memory`);
+    }
+    this.notify(offset, bytes.length);
+    this.bytes.set(bytes, offset);
+  }
+
+  /** Makes pages of the wasm memory zero, those that are not yet. Both arguments are multiples of 4096. */
+  clearAt(offset: number, size: number): void {
+    for (let at = offset; at < offset + size; at += PAGE_SIZE) {
+      const words = new Int32Array(this.memory.buffer, at, PAGE_SIZE / 4);
+      // A page that nobody has touched costs the host nothing, until it is written to.
+      if (words.every((word) => word === 0)) continue;
+      this.notify(at, PAGE_SIZE);
+      words.fill(0);
+    }
+  }
+
   private require(gpa: number, size: number): number {
     const offset = this.offsetOf(gpa, size);
     if (offset < 0) {

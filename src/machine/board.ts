@@ -42,6 +42,8 @@ export interface BoardContext {
 
 /** The chips of a machine, fresh from power-on. A reset builds a new one. */
 export interface Board {
+  /** Name, version and options, as far as the guest can tell: boards that say the same take each other's states. */
+  readonly description: PlainData;
   /** The PIC's interrupt acknowledge cycle: the vector. */
   acknowledgePic(): number;
   /** A local APIC ended a level-triggered interrupt. */

@@ -6,6 +6,7 @@
  * its next deadline: the same guest then sees the same times in every run.
  */
 import { type ClockTimer, type DeviceClock, StateError } from "../devices/device.js";
+import { literal, milliseconds, object, type StateOf, time } from "../devices/state-shape.js";
 import type { VcpuClock } from "../vcpu/accelerator.js";
 
 export type ClockMode = "real" | "icount";
@@ -19,12 +20,8 @@ export interface ClockOptions {
 }
 
 /** Timers are not here: their owners arm them again when they are restored. */
-export interface ClockState {
-  version: 1;
-  mode: ClockMode;
-  now: number;
-  startTime: number;
-}
+const SHAPE = object({ version: literal(1), mode: literal("real", "icount"), now: time, startTime: milliseconds });
+export type ClockState = StateOf<typeof SHAPE>;
 
 class Timer implements ClockTimer {
   /** Infinity: not armed. */
@@ -137,12 +134,17 @@ export class MachineClock implements DeviceClock, VcpuClock {
     return { version: 1, mode: this.mode, now: this.now(), startTime: this.startTime };
   }
 
+  /** @throws StateError where `restore` would */
+  check(state: ClockState): void {
+    const { mode } = SHAPE.parse(state, "clock");
+    if (mode !== this.mode) {
+      throw new StateError(`the machine was saved with the ${mode} clock and cannot go on with ${this.mode}`);
+    }
+  }
+
   /** Takes over the time; armed timers are dropped. @throws StateError */
   restore(state: ClockState): void {
-    if (state.version !== 1) throw new StateError(`clock state of version ${state.version}`);
-    if (state.mode !== this.mode) {
-      throw new StateError(`the machine was saved with the ${state.mode} clock and cannot go on with ${this.mode}`);
-    }
+    this.check(state);
     this.dropTimers();
     this.startTime = state.startTime;
     this.base = state.now;

@@ -2,6 +2,8 @@
  * What the two ways of running a machine's vCPUs have in common: inputs from outside, pauses, the end, and
  * what becomes of an exit.
  */
+import { StateError } from "../devices/device.js";
+import { dword, integer, object, type StateOf } from "../devices/state-shape.js";
 import type { AcceleratorVm, Vcpu, VcpuExit } from "../vcpu/accelerator.js";
 import type { Bus } from "./bus.js";
 import type { MachineClock } from "./clock.js";
@@ -25,6 +27,17 @@ export interface DebugStop {
   exit: Extract<VcpuExit, { reason: "debug" }>;
 }
 
+/** A time of the machine's clock in ns, or a number of instructions that all vCPUs together have retired since reset. */
+export type StopPoint = { readonly time: number } | { readonly instructions: number };
+
+const SHAPE = object({
+  /** The vCPU whose turn it is, where they take turns. */
+  turn: integer(0, 255),
+  /** Icount mode: instructions that are left of a turn that a stop point cut in two. */
+  rest: dword,
+});
+export type LoopState = StateOf<typeof SHAPE>;
+
 export interface RunLoopStats {
   /** Times that a vCPU was entered. */
   slices: number;
@@ -44,6 +57,7 @@ export abstract class MachineLoop {
   protected ending: MachineOutcome | null = null;
   protected pauseWanted = false;
   protected started = false;
+  protected stops: readonly { readonly point: StopPoint; resolve(reached: boolean): void }[] = [];
   private readonly inputs: (() => void)[] = [];
   private resetWanted = false;
   private paused: (() => void)[] = [];
@@ -72,6 +86,31 @@ export abstract class MachineLoop {
   /** Forgets who halted: after states of the vCPUs were set from outside. */
   abstract statesChanged(): void;
 
+  /** Whose turn it is; who has halted is not here, because a vCPU that runs finds out again. */
+  save(): LoopState {
+    return { turn: 0, rest: 0 };
+  }
+
+  /** @throws StateError where `restore` would */
+  check(state: LoopState): void {
+    if (SHAPE.parse(state, "turns").turn >= this.options.vcpus.length) {
+      throw new StateError("saved state: it is the turn of a vCPU that is not there");
+    }
+  }
+
+  restore(state: LoopState): void {
+    this.check(state);
+    this.statesChanged();
+  }
+
+  /** Pauses once the point is reached, and resolves: true when paused there, false where the run ended before. */
+  pauseAt(point: StopPoint): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.stops = [...this.stops, { point, resolve }];
+      this.interrupt();
+    });
+  }
+
   get isPaused(): boolean {
     return this.unpause !== null;
   }
@@ -80,7 +119,7 @@ export abstract class MachineLoop {
   pause(): Promise<void> {
     if (!this.started || this.unpause !== null) return Promise.resolve();
     this.pauseWanted = true;
-    this.interrupt();
+    this.interruptToPause();
     return new Promise((resolve) => this.paused.push(resolve));
   }
 
@@ -107,6 +146,8 @@ export abstract class MachineLoop {
       this.started = false;
       clock.pause();
       for (const resolve of this.paused.splice(0)) resolve();
+      for (const { resolve } of this.stops) resolve(false);
+      this.stops = [];
     }
   }
 
@@ -115,6 +156,42 @@ export abstract class MachineLoop {
 
   /** Makes whoever runs or waits look at what is wanted. */
   protected abstract interrupt(): void;
+
+  /** The same for a pause, which may wait a little. */
+  protected interruptToPause(): void {
+    this.interrupt();
+  }
+
+  /** Wants a pause where a stop point is reached. */
+  protected lookForStops(): void {
+    if (this.stops.length === 0) return;
+    const now = this.options.clock.now();
+    const retired = this.retired();
+    const reached = this.stops.filter(({ point }) =>
+      "time" in point ? now >= point.time : retired >= point.instructions,
+    );
+    this.stops = this.stops.filter((stop) => !reached.includes(stop));
+    for (const { resolve } of reached) void this.pause().then(() => resolve(this.isPaused));
+  }
+
+  /** How far it is to the next stop points: a clock time, and a number of instructions from now, at least 1. */
+  protected nextStop(): { time: number; instructions: number } {
+    const next = { time: Number.POSITIVE_INFINITY, instructions: Number.POSITIVE_INFINITY };
+    if (this.stops.length === 0) return next;
+    const retired = this.retired();
+    for (const { point } of this.stops) {
+      if ("time" in point) next.time = Math.min(next.time, point.time);
+      else next.instructions = Math.min(next.instructions, Math.max(1, point.instructions - retired));
+    }
+    return next;
+  }
+
+  /** Instructions of all vCPUs. */
+  protected retired(): number {
+    let sum = 0;
+    for (const vcpu of this.options.vcpus) sum += vcpu.instructions;
+    return sum;
+  }
 
   /** Whether somebody wants the vCPUs to stand still. */
   protected get attention(): boolean {

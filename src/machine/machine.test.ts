@@ -34,11 +34,13 @@ const board: BoardBuilder = ({ ports, power, console, clock }) => {
   });
   const state: Stateful<PlainData> = {
     save: () => ({ latch, at: clock.now() }),
+    check: () => {},
     restore: (saved) => {
       latch = (saved as { latch: number }).latch;
     },
   };
   return {
+    description: { name: "test" },
     acknowledgePic: () => 0,
     endOfInterrupt: () => {},
     writeAcpiTables: () => 0xe0000,
@@ -199,10 +201,11 @@ test("a paused machine is saved and another goes on with it", async () => {
   assert.deepEqual(seen, [42]);
   assert.equal(next.clock.now(), state.clock.now + 2);
 
-  const { machine: smaller } = makeMachine(script, { memory: 2 << 20 });
-  assert.throws(() => smaller.restore(state), StateError);
+  assert.throws(() => makeMachine(script, { cpus: 2 }).machine.restore(state), StateError);
   assert.throws(() => makeMachine(script).machine.restore({ ...state, version: 9 as 1 }), StateError);
   assert.throws(() => makeMachine(script).machine.restore({ ...state, board: {} }), StateError);
+  const { clock } = state;
+  assert.throws(() => makeMachine(script, { clock: "real" }).machine.restore({ ...state, clock }), /icount clock/);
 });
 
 test("a running machine cannot be saved or restored", async () => {

@@ -17,12 +17,13 @@ import type { Board, BoardBuilder } from "./board.js";
 import { Bus } from "./bus.js";
 import { type ClockMode, type ClockState, MachineClock } from "./clock.js";
 import { InterruptRouter } from "./interrupts.js";
-import type { MachineLoop, RunLoopStats } from "./machine-loop.js";
+import type { LoopState, MachineLoop, RunLoopStats, StopPoint } from "./machine-loop.js";
 import { EBDA, layOutMemory, type MemoryMap, shadowedSlots } from "./memory-map.js";
 import type { MachineOutcome } from "./outcome.js";
 import { ParallelRunLoop } from "./parallel-run-loop.js";
 import { SeededRandom } from "./random.js";
 import { RunLoop } from "./run-loop.js";
+import type { MachineConfiguration } from "./saved-machine/configuration.js";
 import type { HostScheduler } from "./scheduler.js";
 
 const PORT_SPACE = 0x10000;
@@ -62,12 +63,12 @@ export const MACHINE_STATE_VERSION = 1;
 /** Everything but RAM and ROM, which are `memory.bytes` from ROM_OFFSET on. Plain data, with bigint in `vcpus`. */
 export interface MachineState {
   version: typeof MACHINE_STATE_VERSION;
-  memory: number;
-  romSize: number;
   clock: ClockState;
   random: number[];
+  loop: LoopState;
   vcpus: VcpuState[];
-  board: { [name: string]: PlainData };
+  /** By device, as the board names them. */
+  board: { readonly [name: string]: PlainData };
 }
 
 export interface MachineStats extends RunLoopStats {
@@ -171,6 +172,21 @@ export class Machine {
     this.currentBoard = this.buildBoard();
   }
 
+  /** What the machine is: a saved state can only be restored into one that is the same. */
+  get configuration(): MachineConfiguration {
+    const { memory, boot, accelerator } = this.options;
+    return {
+      memory,
+      romSize: boot.rom?.length ?? 0,
+      cpus: this.vcpus.length,
+      clock: this.clock.mode,
+      cpu: this.cpuModel,
+      board: this.currentBoard.description,
+      accelerator: accelerator.name,
+      boot: boot.description.slice(0, 400),
+    };
+  }
+
   get status(): MachineStatus {
     if (this.outcome !== null) return "ended";
     if (this.running === null) return "created";
@@ -203,6 +219,20 @@ export class Machine {
   /** Resolves when all vCPUs stand still and the clock with them. */
   pause(): Promise<void> {
     return this.loop.pause();
+  }
+
+  /**
+   * Pauses the machine once it gets there; several points may be set.
+   *
+   * @returns true when the machine is paused at the point, false where the run ended before
+   * @throws MachineError MACHINE_OPTION for instructions where the accelerator does not count them
+   */
+  pauseAt(point: StopPoint): Promise<boolean> {
+    const { accelerator } = this.options;
+    if ("instructions" in point && accelerator.parallel) {
+      throw new MachineError("MACHINE_OPTION", `accelerator ${accelerator.name} counts no instructions to stop at`);
+    }
+    return this.loop.pauseAt(point);
   }
 
   resume(): void {
@@ -249,17 +279,43 @@ export class Machine {
    */
   save(): MachineState {
     if (this.status === "running") throw new MachineError("MACHINE_STATUS", "a running machine cannot be saved");
-    const board: { [name: string]: PlainData } = {};
-    for (const [name, device] of this.currentBoard.states) board[name] = device.save();
+    if (this.status === "ended") throw new MachineError("MACHINE_STATUS", "the machine has ended: there is no state");
+    // Switched on first: a machine that was never started has nothing in its memory.
+    if (!this.loaded) this.powerOn();
+    const devices = [...this.currentBoard.states].map(([name, device]) => [name, device.save()]);
     return {
       version: MACHINE_STATE_VERSION,
-      memory: this.options.memory,
-      romSize: this.options.boot.rom?.length ?? 0,
       clock: this.clock.save(),
       random: this.random.save(),
+      loop: this.loop.save(),
       vcpus: this.vcpus.map((vcpu) => vcpu.getState()),
-      board,
+      board: Object.fromEntries(devices),
     };
+  }
+
+  /**
+   * Whether `restore` would take the state. Nothing has changed afterwards.
+   *
+   * @throws what `restore` throws
+   */
+  check(state: MachineState): void {
+    if (this.running !== null) {
+      throw new MachineError("MACHINE_STATUS", "only a machine that was not started can be restored");
+    }
+    if (state.version !== MACHINE_STATE_VERSION) throw new StateError(`machine state of version ${state.version}`);
+    if (state.vcpus.length !== this.vcpus.length) {
+      throw new StateError(`the saved machine has ${state.vcpus.length} vCPUs, this one has ${this.vcpus.length}`);
+    }
+    const { states } = this.currentBoard;
+    const unknown = Object.keys(state.board).find((name) => !states.has(name));
+    if (unknown !== undefined) throw new StateError(`this machine has no device ${unknown.slice(0, 40)}`);
+    const missing = [...states.keys()].find((name) => !Object.hasOwn(state.board, name));
+    if (missing !== undefined) throw new StateError(`the saved machine has no device ${missing}`);
+    this.clock.check(state.clock);
+    this.random.check(state.random);
+    this.loop.check(state.loop);
+    for (const [name, device] of states) device.check(state.board[name]);
+    this.tryVcpus(state.vcpus);
   }
 
   /**
@@ -270,28 +326,26 @@ export class Machine {
    * @throws MachineError MACHINE_STATUS
    */
   restore(state: MachineState): void {
-    if (this.running !== null)
-      throw new MachineError("MACHINE_STATUS", "only a machine that was not started can be restored");
-    const { options } = this;
-    if (state.version !== MACHINE_STATE_VERSION) throw new StateError(`machine state of version ${state.version}`);
-    const same =
-      state.memory === options.memory &&
-      state.romSize === (options.boot.rom?.length ?? 0) &&
-      state.vcpus.length === this.vcpus.length;
-    if (!same) throw new StateError("the saved machine has other memory or another number of vCPUs");
-    const { states } = this.currentBoard;
-    for (const name of [...states.keys(), ...Object.keys(state.board)]) {
-      if (!states.has(name) || !(name in state.board))
-        throw new StateError(`device ${name} is only in one of the machines`);
-    }
+    this.check(state);
     this.clock.restore(state.clock);
     this.random.restore(state.random);
+    for (const [name, device] of this.currentBoard.states) device.restore(state.board[name]);
+    // After the devices: what their lines did to the local APICs on the way leaves no trace.
     state.vcpus.forEach((saved, index) => {
       this.vcpus[index].setState(saved);
     });
-    for (const [name, device] of states) device.restore(state.board[name]);
-    this.loop.statesChanged();
+    this.loop.restore(state.loop);
     this.loaded = true;
+  }
+
+  /** Lets each vCPU take its state, and gives it its own back. */
+  private tryVcpus(states: readonly VcpuState[]): void {
+    const own = this.vcpus.map((vcpu) => vcpu.getState());
+    try {
+      for (const [index, vcpu] of this.vcpus.entries()) vcpu.setState(states[index]);
+    } finally {
+      for (const [index, vcpu] of this.vcpus.entries()) vcpu.setState(own[index]);
+    }
   }
 
   /** Power-on and reset: new chips, vCPUs at reset, the image loaded again. RAM keeps what it had besides. */

@@ -32,7 +32,11 @@ export class ParallelRunLoop extends MachineLoop {
       await this.stayPaused();
       return null;
     }
-    const round = new Round(this.options, () => this.serve());
+    const round = new Round(
+      this.options,
+      () => this.serve(),
+      () => this.nextStop().time,
+    );
     this.round = round;
     try {
       round.arm();
@@ -72,6 +76,7 @@ export class ParallelRunLoop extends MachineLoop {
     try {
       this.applyInputs();
       this.options.clock.fireDue();
+      this.lookForStops();
     } catch (error) {
       this.end(this.failed(error));
     }
@@ -90,6 +95,7 @@ class Round {
   constructor(
     private readonly options: MachineLoopOptions,
     private readonly serve: () => void,
+    private readonly stopTime: () => number,
   ) {
     this.lastYield = options.scheduler.monotonic();
   }
@@ -97,7 +103,7 @@ class Round {
   /** Sees to it that the clock's next timer is served in time. */
   arm(): void {
     const { clock, scheduler } = this.options;
-    const next = clock.nextDeadline() ?? Number.POSITIVE_INFINITY;
+    const next = Math.min(clock.nextDeadline() ?? Number.POSITIVE_INFINITY, this.stopTime());
     if (this.closed || next >= this.armed) return;
     this.disarm();
     const left = next - clock.now();

@@ -26,6 +26,8 @@ import { type AcpiTables, buildAcpiTables, relocateAcpiTables, SCI_IRQ } from ".
 import type { Board, BoardBuilder, BoardContext } from "./board.js";
 import { ECAM, ECAM_BYTES, FOUR_GIB, HPET_BASE, IOAPIC_BASE, type MemoryMap, SYSTEM_ROM } from "./memory-map.js";
 
+/** Of the board's chips, their places and their states together. */
+const BOARD_VERSION = 1;
 const PM_BASE = 0x600;
 const PM_BYTES = 0x80;
 const LPC_DEVICE = 0x1f;
@@ -52,6 +54,7 @@ export function pcBoard(options: PcBoardOptions = {}): BoardBuilder {
 }
 
 class PcBoard implements Board {
+  readonly description: PlainData;
   readonly states: ReadonlyMap<string, Stateful<PlainData>>;
   private readonly pic: Pic;
   private readonly ioapic: Ioapic;
@@ -62,6 +65,8 @@ class PcBoard implements Board {
     options: PcBoardOptions,
   ) {
     const { ports, mmio, clock, router, map, power } = context;
+    const { debugExit = false, testDevice: hasTestDevice = false } = options;
+    this.description = { name: "pc", version: BOARD_VERSION, debugExit, testDevice: hasTestDevice };
     this.pic = new Pic({ intr: { set: (level) => router.setIntr(level) } });
     this.ioapic = new Ioapic({
       deliver: (message) => context.deliver(message),
@@ -102,7 +107,8 @@ class PcBoard implements Board {
     ports.add("reset", 0xcf9, 1, reset);
     const port92 = new Port92(() => power.reset());
     ports.add("port 92", 0x92, 1, port92);
-    ports.add("post code", 0x80, 1, new PostCode());
+    const postCode = new PostCode();
+    ports.add("post code", 0x80, 1, postCode);
     context.coalesce("ports", 0x80, 1);
     if (options.debugExit) ports.add("debug exit", 0xf4, 4, new DebugExit((value) => power.debugExit(value)));
     if (options.debugConsole) ports.add("debug console", 0x402, 1, new DebugConsole(options.debugConsole));
@@ -126,6 +132,7 @@ class PcBoard implements Board {
       ["lpc", lpc],
       ["reset", reset],
       ["port92", port92],
+      ["postCode", postCode],
       ["ps2", ps2],
       ["fwCfg", fwCfg],
       ...(testDevice ? [["testdev", testDevice] as const] : []),

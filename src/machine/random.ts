@@ -1,3 +1,7 @@
+import { dword, list } from "../devices/state-shape.js";
+
+const SHAPE = list(dword, 4);
+
 /** Numbers for RDRAND in a deterministic machine: xoshiro128** (Blackman and Vigna), seeded by SplitMix32. */
 export class SeededRandom {
   private readonly state = new Uint32Array(4);
@@ -28,6 +32,11 @@ export class SeededRandom {
 
   save(): number[] {
     return [...this.state];
+  }
+
+  /** @throws StateError where `state` is none */
+  check(state: readonly number[]): void {
+    SHAPE.parse(state, "random numbers");
   }
 
   restore(state: readonly number[]): void {

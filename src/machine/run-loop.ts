@@ -6,7 +6,7 @@
  * a machine that waits jumps to its next timer: what the guest sees does not depend on the host.
  */
 import type { Vcpu, VcpuExit } from "../vcpu/accelerator.js";
-import { MachineLoop, type MachineLoopOptions } from "./machine-loop.js";
+import { type LoopState, MachineLoop, type MachineLoopOptions } from "./machine-loop.js";
 import type { MachineOutcome } from "./outcome.js";
 
 /** Real mode: how long a vCPU runs at a time, in ns: alone, and when others wait for their turn. */
@@ -31,6 +31,7 @@ export class RunLoop extends MachineLoop {
   /** By vCPU: it halted and has not run since. */
   private readonly halted: boolean[];
   private turn = 0;
+  private rest = 0;
   private budget = FIRST_BUDGET;
   /** The vCPU that is inside `run`, and the clock time at which it will leave. */
   private current: Vcpu | null = null;
@@ -41,11 +42,7 @@ export class RunLoop extends MachineLoop {
   constructor(options: MachineLoopOptions) {
     super(options);
     this.halted = options.vcpus.map(() => false);
-    options.clock.countInstructions(() => {
-      let sum = 0;
-      for (const vcpu of options.vcpus) sum += vcpu.instructions;
-      return sum;
-    });
+    options.clock.countInstructions(() => this.retired());
     options.clock.watchDeadline((deadline) => {
       if (this.current !== null && deadline < this.currentDeadline) this.current.kick();
     });
@@ -54,6 +51,17 @@ export class RunLoop extends MachineLoop {
   statesChanged(): void {
     this.halted.fill(false);
     this.turn = 0;
+    this.rest = 0;
+  }
+
+  override save(): LoopState {
+    return { turn: this.turn, rest: this.rest };
+  }
+
+  override restore(state: LoopState): void {
+    super.restore(state);
+    this.turn = state.turn;
+    this.rest = Math.min(state.rest, ICOUNT_TURN);
   }
 
   override run(options: { paused?: boolean } = {}): Promise<MachineOutcome> {
@@ -69,6 +77,7 @@ export class RunLoop extends MachineLoop {
     clock.fireDue();
     if (this.ending !== null) return this.ending;
     this.resetIfWanted();
+    this.lookForStops();
     if (this.pauseWanted) {
       await this.stayPaused();
       return null;
@@ -116,19 +125,35 @@ export class RunLoop extends MachineLoop {
     const next = this.nextDeadline(now);
     this.stats.slices++;
     this.current = vcpu;
+    const stop = this.nextStop();
+    const before = vcpu.instructions;
     if (clock.mode === "icount") {
-      const slice = Math.min(vcpus.length > 1 ? ICOUNT_TURN : ICOUNT_SLICE, Math.max(1, Math.ceil(next - now)));
+      const turn = vcpus.length > 1 ? this.rest || ICOUNT_TURN : ICOUNT_SLICE;
+      const whole = Math.min(turn, Math.max(1, Math.ceil(next - now)));
+      const slice = Math.min(whole, Math.max(1, Math.ceil(stop.time - now)), stop.instructions);
       this.currentDeadline = now + slice;
-      return vcpu.run({ instructions: slice });
+      const exit = vcpu.run({ instructions: slice });
+      this.rest = 0;
+      if (slice === whole || vcpus.length === 1) return exit;
+      if (exit instanceof Promise) return exit.then((each) => this.cutTurn(vcpu, each, before + slice, whole - slice));
+      return this.cutTurn(vcpu, exit, before + slice, whole - slice);
     }
-    this.currentDeadline = Math.min(next, now + (vcpus.length > 1 ? TURN : SLICE));
+    this.currentDeadline = Math.min(next, stop.time, now + (vcpus.length > 1 ? TURN : SLICE));
     // An accelerator that does not look at the clock is in time for the next timer by what it can do until then.
     const share = (this.currentDeadline - now) / SLICE;
-    const budget = Math.max(MIN_BUDGET, Math.ceil(this.budget * share));
-    const before = vcpu.instructions;
+    const budget = Math.min(stop.instructions, Math.max(MIN_BUDGET, Math.ceil(this.budget * share)));
     const start = scheduler.monotonic();
     const exit = vcpu.run({ instructions: budget, deadline: this.currentDeadline });
     if (!(exit instanceof Promise)) this.adapt(vcpu.instructions - before, scheduler.monotonic() - start);
+    return exit;
+  }
+
+  /** A stop point ended the slice: whoever had the turn goes on with what is left of it. */
+  private cutTurn(vcpu: Vcpu, exit: VcpuExit, end: number, rest: number): VcpuExit {
+    if (exit.reason === "budget" && vcpu.instructions === end) {
+      this.rest = rest;
+      this.turn = vcpu.id;
+    }
     return exit;
   }
 
@@ -154,7 +179,7 @@ export class RunLoop extends MachineLoop {
   private async idle(): Promise<void> {
     const { clock, scheduler } = this.options;
     const now = clock.now();
-    const next = this.nextDeadline(now);
+    const next = Math.min(this.nextDeadline(now), this.nextStop().time);
     if (clock.mode === "icount" && next !== Number.POSITIVE_INFINITY) {
       clock.warp(next);
       if (scheduler.monotonic() - this.lastYield >= YIELD_AFTER) await this.letEventsIn();
@@ -193,6 +218,12 @@ export class RunLoop extends MachineLoop {
 
   protected interrupt(): void {
     this.current?.kick();
+    this.wake?.();
+  }
+
+  /** A slice of a deterministic machine is not cut where the host happens to ask. */
+  protected override interruptToPause(): void {
+    if (this.options.clock.mode === "real") this.current?.kick();
     this.wake?.();
   }
 

@@ -114,6 +114,18 @@ export const CPU_MODEL_NAMES = Object.keys(BASES);
 /** Features that this engine offers in some model; others are refused when asked for. */
 const OFFERED = new Set<FeatureName>(BASES.max?.features);
 
+/** The model less the features that this engine does not have. What `parseCpuModel` makes has none; a saved machine may. */
+export function offeredModel(model: CpuModel): CpuModel {
+  const offered = featureWords([...OFFERED].flatMap((feature) => closure(feature)));
+  return { ...model, features: model.features.map((word, index) => word & offered[index]!) };
+}
+
+function featureWords(features: Iterable<FeatureName>): Uint32Array {
+  const words = new Uint32Array(FEATURE_WORDS);
+  for (const feature of features) words[FEATURES[feature] >> 5]! |= 1 << (FEATURES[feature] & 31);
+  return words;
+}
+
 /**
  * Makes a model from the command line's text.
  * @throws CpuModelError
@@ -141,8 +153,7 @@ export function parseCpuModel(text: string): CpuModel {
       throw new CpuModelError("CPU_FEATURE", `"${change}" is none of vendor=amd, vendor=intel, +feature, -feature`);
     }
   }
-  const words = new Uint32Array(FEATURE_WORDS);
-  for (const feature of features) words[FEATURES[feature] >> 5]! |= 1 << (FEATURES[feature] & 31);
+  const words = featureWords(features);
   const swapped = vendor !== base.vendor;
   return {
     name,

@@ -49,7 +49,7 @@ export interface FpuState {
 
 /** The local APIC's registers: the 4 KiB register page as KVM's `kvm_lapic_state` lays it out, and what the page does not show. */
 export interface LocalApicState {
-  /** 256 32-bit registers at 16-byte steps: register i is at offset i * 16. Length 64. */
+  /** 64 32-bit registers: register i is at offset i * 16 of the page. */
   registers: number[];
   /** TSC deadline (MSR 0x6e0); 0 when not armed. */
   tscDeadline: bigint;

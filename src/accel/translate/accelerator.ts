@@ -1,6 +1,7 @@
 /** The interpreting accelerator: vCPUs that the AssemblyScript core runs. */
 import type { GuestMemory } from "../../guest-memory/guest-memory.js";
 import type { Accelerator, AcceleratorVm, VcpuOptions } from "../../vcpu/accelerator.js";
+import { offeredModel } from "../../vcpu/cpu-model.js";
 import { Core } from "./core-module.js";
 import { CoreDirtyLog } from "./dirty-log.js";
 import { InterpreterVcpu } from "./vcpu.js";
@@ -12,8 +13,7 @@ export function createInterpreter(module: WebAssembly.Module): Accelerator {
   return {
     name: "interpret",
     parallel: false,
-    // Every feature that a model can be asked for is built: parseCpuModel refuses the others.
-    offer: (model) => model,
+    offer: offeredModel,
     createVm: (memory) => new InterpreterVm(module, memory),
   };
 }

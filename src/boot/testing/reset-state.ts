@@ -55,7 +55,7 @@ export function resetState(): VcpuState {
     sipiVector: null,
     runState: "running",
     event: { kind: "none", vector: 0, errorCode: null, payload: null },
-    apic: { registers: new Array<number>(256).fill(0), tscDeadline: 0n, timerStart: 0, timerDeadline: null },
+    apic: { registers: new Array<number>(64).fill(0), tscDeadline: 0n, timerStart: 0, timerDeadline: null },
     tsc: 0n,
     tscFrequency: 1e9,
     instructions: 0,

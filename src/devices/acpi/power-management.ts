@@ -5,7 +5,7 @@
  *     ports.add("acpi pm", 0x600, 0x80, new PowerManagement({ sci: router.line(9), clock, powerOff }));
  */
 import type { BusDevice, ClockTimer, DeviceClock, InterruptLine, PlainData, Stateful } from "../device.js";
-import { checkNumber, checkNumbers, checkVersion } from "../state.js";
+import { byte, dword, list, literal, object, word } from "../state-shape.js";
 
 // Offsets from PMBASE.
 const PM1_ENABLE = 0x02;
@@ -33,7 +33,15 @@ const APMC_ENABLE = 1 << 5;
 const TIMER_HERTZ = 3_579_545;
 /** The FADT says 24 bits: the status follows bit 23, and software ignores the bits above. */
 const CARRY_TICKS = 2 ** 23;
-const VERSION = 1;
+
+const SHAPE = object({
+  version: literal(1),
+  status: word,
+  enable: word,
+  control: word,
+  smiEnable: dword,
+  gpe: list(byte, GPE0_BYTES),
+});
 
 export interface PowerManagementOptions {
   sci: InterruptLine;
@@ -85,20 +93,18 @@ export class PowerManagement implements BusDevice, Stateful<PlainData> {
 
   save(): PlainData {
     const { status, enable, control, smiEnable, gpe } = this;
-    return { version: VERSION, status, enable, control, smiEnable, gpe: [...gpe] };
+    return { version: 1, status, enable, control, smiEnable, gpe: [...gpe] };
+  }
+
+  check(state: unknown): void {
+    SHAPE.parse(state, "acpi pm");
   }
 
   restore(state: PlainData): void {
-    const fields = checkVersion("acpi pm", state, VERSION);
-    const next = {
-      status: checkNumber("acpi pm", fields.status, 0xffff, "status"),
-      enable: checkNumber("acpi pm", fields.enable, 0xffff, "enable"),
-      control: checkNumber("acpi pm", fields.control, 0xffff, "control"),
-      smiEnable: checkNumber("acpi pm", fields.smiEnable, 0xffffffff, "smiEnable"),
-      gpe: checkNumbers("acpi pm", fields.gpe, GPE0_BYTES, 0xff, "gpe"),
-    };
-    Object.assign(this, next);
-    this.timer.arm(this.nextCarry());
+    const { status, enable, control, smiEnable, gpe } = SHAPE.parse(state, "acpi pm");
+    Object.assign(this, { status, enable, control, smiEnable, gpe });
+    if (status & TIMER_STATUS) this.timer.cancel();
+    else this.timer.arm(this.nextCarry());
     this.update();
   }
 

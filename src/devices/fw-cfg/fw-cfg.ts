@@ -10,7 +10,7 @@
 import type { GuestMemory } from "../../guest-memory/guest-memory.js";
 import type { BusDevice, PlainData, Stateful } from "../device.js";
 import { dmaRead, dmaWrite } from "../dma/guest-dma.js";
-import { checkNumber, checkVersion } from "../state.js";
+import { byte, dword, list, literal, object, word } from "../state-shape.js";
 
 /** Bytes of the port window: selector, data, and the DMA address at 4. */
 export const FW_CFG_PORTS = 12;
@@ -60,7 +60,8 @@ const DMA_SIGNATURE = new TextEncoder().encode("QEMU CFG");
 
 const FILE_NAME_BYTES = 56;
 const DIRECTORY_ENTRY_BYTES = 64;
-const VERSION = 1;
+
+const SHAPE = object({ version: literal(1), key: word, offset: dword, dmaAddress: list(byte, 8) });
 
 export interface FwCfgOptions {
   memory: GuestMemory;
@@ -127,19 +128,19 @@ export class FwCfg implements BusDevice, Stateful<PlainData> {
   }
 
   save(): PlainData {
-    return { version: VERSION, key: this.key, offset: this.offset, dmaAddress: [...this.dmaAddress] };
+    return { version: 1, key: this.key, offset: this.offset, dmaAddress: [...this.dmaAddress] };
+  }
+
+  check(state: unknown): void {
+    SHAPE.parse(state, "fw_cfg");
   }
 
   /** Takes over the guest's place in the items; the items themselves are the machine's to add again. */
   restore(state: PlainData): void {
-    const fields = checkVersion("fw_cfg", state, VERSION);
-    const key = checkNumber("fw_cfg", fields.key, 0xffff, "key");
-    const offset = checkNumber("fw_cfg", fields.offset, 0xffff_ffff, "offset");
-    const saved = Array.isArray(fields.dmaAddress) ? fields.dmaAddress : [];
-    const address = Array.from(this.dmaAddress, (_, index) => checkNumber("fw_cfg", saved[index], 0xff, "dmaAddress"));
+    const { key, offset, dmaAddress } = SHAPE.parse(state, "fw_cfg");
     this.key = key;
     this.offset = offset;
-    this.dmaAddress.set(address);
+    this.dmaAddress.set(dmaAddress);
   }
 
   private select(key: number): void {

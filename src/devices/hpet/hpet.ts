@@ -5,8 +5,7 @@
  *     mmio.add("hpet", 0xfed00000, 0x400, new Hpet({ lines: (gsi) => router.line(gsi), clock, msi: router }));
  */
 import type { BusDevice, ClockTimer, DeviceClock, InterruptLine, MsiSink, PlainData, Stateful } from "../device.js";
-import { StateError } from "../device.js";
-import { checkNumber, checkTime, checkVersion } from "../state.js";
+import { dword, finite, integer, list, literal, nullable, object, time, wideText, word } from "../state-shape.js";
 
 const CAPABILITIES = 0x000;
 const CONFIGURATION = 0x010;
@@ -42,9 +41,26 @@ const MIN_INTERVAL_NS = 20_000;
 const T_WRITABLE = T_LEVEL | T_ENABLE | T_PERIODIC | T_SET_VALUE | T_32BIT | (31 << T_ROUTE_SHIFT) | T_FSB_ENABLE;
 /** GSIs that a comparator may be routed to: 20-23, which no ISA device has. */
 const ROUTES = 0x00f00000;
-const U32 = 2 ** 32;
 const U64 = 2n ** 64n;
-const VERSION = 1;
+
+const SHAPE = object({
+  version: literal(1),
+  config: integer(0, ENABLE | LEGACY),
+  status: integer(0, 2 ** TIMER_COUNT - 1),
+  base: wideText,
+  started: nullable(time),
+  timers: list(
+    object({
+      config: word,
+      comparator: wideText,
+      period: wideText,
+      fsbValue: dword,
+      fsbAddress: dword,
+      deadline: nullable(finite),
+    }),
+    TIMER_COUNT,
+  ),
+});
 
 interface Comparator {
   config: number;
@@ -53,6 +69,8 @@ interface Comparator {
   period: bigint;
   fsbValue: number;
   fsbAddress: number;
+  /** Clock time at which `timer` fires, or null. */
+  deadline: number | null;
   timer: ClockTimer;
 }
 
@@ -82,6 +100,7 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
       period: 0n,
       fsbValue: 0,
       fsbAddress: 0,
+      deadline: null,
       timer: options.clock.timer(() => this.expire(index)),
     }));
   }
@@ -117,45 +136,39 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
 
   save(): PlainData {
     return {
-      version: VERSION,
+      version: 1,
       config: this.config,
       status: this.status,
       base: this.base.toString(),
       started: this.started,
-      timers: this.timers.map(({ config, comparator, period, fsbValue, fsbAddress }) => ({
+      timers: this.timers.map(({ config, comparator, period, fsbValue, fsbAddress, deadline }) => ({
         config,
         comparator: comparator.toString(),
         period: period.toString(),
         fsbValue,
         fsbAddress,
+        deadline,
       })),
     };
   }
 
+  check(state: unknown): void {
+    SHAPE.parse(state, "hpet");
+  }
+
   restore(state: PlainData): void {
-    const fields = checkVersion("hpet", state, VERSION);
-    const config = checkNumber("hpet", fields.config, 3, "config");
-    const status = checkNumber("hpet", fields.status, 7, "status");
-    const base = checkWide(fields.base, "base");
-    const started = checkTime("hpet", fields.started, "started");
-    if (!Array.isArray(fields.timers) || fields.timers.length !== TIMER_COUNT)
-      throw new StateError("hpet: timers are not three");
-    const timers = fields.timers.map((value) => {
-      const timer = (value ?? {}) as { readonly [key: string]: PlainData };
-      return {
-        config: checkNumber("hpet", timer.config, 0xffff, "timer config") & T_WRITABLE,
-        comparator: checkWide(timer.comparator, "comparator"),
-        period: checkWide(timer.period, "period"),
-        fsbValue: checkNumber("hpet", timer.fsbValue, U32 - 1, "fsbValue"),
-        fsbAddress: checkNumber("hpet", timer.fsbAddress, U32 - 1, "fsbAddress"),
-      };
-    });
-    Object.assign(this, { config, status, base, started });
-    timers.forEach((timer, index) => {
-      Object.assign(this.timers[index] as Comparator, timer);
-      this.arm(index);
+    const { config, status, base, started, timers } = SHAPE.parse(state, "hpet");
+    Object.assign(this, { config, status, base: BigInt(base), started });
+    for (const [index, saved] of timers.entries()) {
+      const timer = this.timers[index];
+      timer.config = saved.config & T_WRITABLE;
+      timer.comparator = BigInt(saved.comparator);
+      timer.period = BigInt(saved.period);
+      timer.fsbValue = saved.fsbValue;
+      timer.fsbAddress = saved.fsbAddress;
+      this.setDeadline(timer, saved.deadline);
       if (timer.config & T_LEVEL) this.wire(index)?.set((status & (1 << index)) !== 0);
-    });
+    }
     this.driveReplaced();
   }
 
@@ -253,22 +266,29 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
   private arm(index: number, earliest = 0): void {
     const timer = this.timers[index] as Comparator;
     if (this.started === null) {
-      timer.timer.cancel();
+      this.setDeadline(timer, null);
       return;
     }
     const narrow = (timer.config & T_32BIT) !== 0;
     const bits = narrow ? 32 : 64;
     const ahead = BigInt.asUintN(bits, timer.comparator - this.counter());
     // Further than half a century needs no timer.
-    if (ahead > 2n ** 57n) timer.timer.cancel();
+    if (ahead > 2n ** 57n) this.setDeadline(timer, null);
     else {
       const ticks = Number(ahead === 0n ? 1n << BigInt(Math.min(bits, 57)) : ahead);
-      timer.timer.arm(this.options.clock.now() + Math.max(ticks * NS_PER_TICK, earliest));
+      this.setDeadline(timer, this.options.clock.now() + Math.max(ticks * NS_PER_TICK, earliest));
     }
+  }
+
+  private setDeadline(timer: Comparator, deadline: number | null): void {
+    timer.deadline = deadline;
+    if (deadline === null) timer.timer.cancel();
+    else timer.timer.arm(deadline);
   }
 
   private expire(index: number): void {
     const timer = this.timers[index] as Comparator;
+    timer.deadline = null;
     if (timer.config & T_ENABLE) this.interrupt(index, timer);
     if (timer.config & T_PERIODIC && timer.period > 0n) {
       const bits = timer.config & T_32BIT ? 32 : 64;
@@ -317,11 +337,4 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
     }
     return wire;
   }
-}
-
-function checkWide(value: PlainData | undefined, name: string): bigint {
-  if (typeof value !== "string" || !/^\d{1,20}$/.test(value) || BigInt(value) >= U64) {
-    throw new StateError(`hpet: ${name} is not a 64-bit number`);
-  }
-  return BigInt(value);
 }

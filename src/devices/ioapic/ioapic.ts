@@ -6,7 +6,7 @@
  */
 import type { InterruptMessage } from "../../vcpu/accelerator.js";
 import type { BusDevice, InterruptLine, PlainData, Stateful } from "../device.js";
-import { checkNumber, checkNumbers, checkVersion } from "../state.js";
+import { byte, dword, integer, list, literal, object } from "../state-shape.js";
 
 const PINS = 24;
 // Memory-mapped registers.
@@ -26,7 +26,16 @@ const LOGICAL = 1 << 11;
 const LOW_WRITABLE = 0x1afff;
 
 const DELIVERY_MODES = ["fixed", "lowest", "smi", "fixed", "nmi", "init", "fixed", "extint"] as const;
-const VERSION = 1;
+
+const SHAPE = object({
+  version: literal(1),
+  select: byte,
+  id: byte,
+  low: list(integer(0, 0x1ffff), PINS),
+  high: list(dword, PINS),
+  /** Levels of the input pins, a bit each. */
+  pins: integer(0, 2 ** PINS - 1),
+});
 
 export interface IoapicOptions {
   /** Sends a message to the local APICs. */
@@ -75,7 +84,7 @@ export class Ioapic implements BusDevice, Stateful<PlainData> {
 
   save(): PlainData {
     return {
-      version: VERSION,
+      version: 1,
       select: this.select,
       id: this.id,
       low: [...this.low],
@@ -84,16 +93,13 @@ export class Ioapic implements BusDevice, Stateful<PlainData> {
     };
   }
 
+  check(state: unknown): void {
+    SHAPE.parse(state, "ioapic");
+  }
+
   restore(state: PlainData): void {
-    const fields = checkVersion("ioapic", state, VERSION);
-    const next = {
-      select: checkNumber("ioapic", fields.select, 0xff, "select"),
-      id: checkNumber("ioapic", fields.id, 0xff, "id"),
-      low: checkNumbers("ioapic", fields.low, PINS, 0x1ffff, "low"),
-      high: checkNumbers("ioapic", fields.high, PINS, 0xffffffff, "high"),
-      pins: checkNumber("ioapic", fields.pins, 0xffffff, "pins"),
-    };
-    Object.assign(this, next);
+    const { select, id, low, high, pins } = SHAPE.parse(state, "ioapic");
+    Object.assign(this, { select, id, low, high, pins });
     for (let pin = 0; pin < PINS; pin++) this.route(pin);
   }
 

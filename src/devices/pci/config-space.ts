@@ -1,9 +1,10 @@
 /** The configuration space of a PCI function: 256 bytes of registers, and which of their bits a guest may change. */
 import type { PlainData, Stateful } from "../device.js";
-import { checkNumbers, checkVersion } from "../state.js";
+import { byte, list, literal, object } from "../state-shape.js";
 
-const VERSION = 1;
 export const CONFIG_BYTES = 256;
+
+const SHAPE = object({ version: literal(1), config: list(byte, CONFIG_BYTES) });
 
 export interface PciIdentity {
   vendor: number;
@@ -61,12 +62,15 @@ export class PciFunction implements Stateful<PlainData> {
   }
 
   save(): PlainData {
-    return { version: VERSION, config: [...this.config] };
+    return { version: 1, config: [...this.config] };
+  }
+
+  check(state: unknown): void {
+    SHAPE.parse(state, "pci");
   }
 
   restore(state: PlainData): void {
-    const fields = checkVersion("pci", state, VERSION);
-    const saved = checkNumbers("pci", fields.config, CONFIG_BYTES, 0xff, "config");
+    const { config: saved } = SHAPE.parse(state, "pci");
     // What a guest cannot have changed stays as the function was built.
     for (const [at, value] of saved.entries()) {
       const mask = this.writable[at] | this.clearable[at];

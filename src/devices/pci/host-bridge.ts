@@ -4,7 +4,7 @@
  * specification 7.2.2).
  */
 import type { BusDevice, PlainData, Stateful } from "../device.js";
-import { checkNumber, checkVersion } from "../state.js";
+import { dword, literal, object } from "../state-shape.js";
 import { PciFunction } from "./config-space.js";
 
 const PCIEXBAR = 0x60;
@@ -67,6 +67,8 @@ export class HostBridge extends PciFunction {
   }
 }
 
+const BUS_SHAPE = object({ version: literal(1), address: dword });
+
 /** A bus of functions by device and function number, with the two windows that reach them. */
 export class PciBus implements Stateful<PlainData> {
   private readonly functions = new Map<number, PciFunction>();
@@ -106,9 +108,12 @@ export class PciBus implements Stateful<PlainData> {
     return { version: 1, address: this.address };
   }
 
+  check(state: unknown): void {
+    BUS_SHAPE.parse(state, "pci bus");
+  }
+
   restore(state: PlainData): void {
-    const fields = checkVersion("pci bus", state, 1);
-    this.address = checkNumber("pci bus", fields.address, 0xffffffff, "address");
+    this.address = BUS_SHAPE.parse(state, "pci bus").address;
   }
 
   // Bus, device and function as one number; -1 where the enable bit is clear.

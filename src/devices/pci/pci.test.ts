@@ -98,6 +98,9 @@ function subject(): Subject {
     clock: new FakeClock(),
     device: {
       save: () => ({ bus: bus.save(), bridge: bridge.save(), lpc: lpc.save() }),
+      check: (state) => {
+        for (const [name, part] of Object.entries(parts)) part.check((state as Record<string, never>)[name]);
+      },
       restore: (state) => {
         for (const [name, part] of Object.entries(parts)) part.restore((state as Record<string, never>)[name]);
       },

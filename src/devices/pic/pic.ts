@@ -72,6 +72,10 @@ export class Pic implements Stateful<PicState> {
     return SHAPE.parse({ version: 1, chips: [this.first.state, this.second.state] }, "pic");
   }
 
+  check(state: unknown): void {
+    SHAPE.parse(state, "pic");
+  }
+
   restore(state: PicState): void {
     const { chips } = SHAPE.parse(state, "pic");
     [this.first.state, this.second.state] = chips;

@@ -7,7 +7,7 @@
  */
 import { ByteWindow } from "../byte-registers.js";
 import type { ClockTimer, DeviceClock, InterruptLine, Stateful } from "../device.js";
-import { byte, list, literal, object, type StateOf } from "../state-shape.js";
+import { byte, finite, flag, list, literal, nullable, object, type StateOf } from "../state-shape.js";
 import { COUNTER_SHAPE, Counter } from "./counter.js";
 
 export const PIT_FREQUENCY = 1_193_182;
@@ -29,7 +29,15 @@ const REFRESH_NS = 15_085;
 /** Interrupts closer together than this merge, so that a guest cannot keep the host busy with the timer alone. */
 const MIN_INTERVAL_NS = 20_000;
 
-const SHAPE = object({ version: literal(1), counters: list(COUNTER_SHAPE, 3), systemControl: byte });
+const SHAPE = object({
+  version: literal(1),
+  counters: list(COUNTER_SHAPE, 3),
+  systemControl: byte,
+  /** The interrupt line, which follows counter 0's rises only. */
+  line: flag,
+  /** Clock time of the next rise, or null. */
+  deadline: nullable(finite),
+});
 export type PitState = StateOf<typeof SHAPE>;
 
 export interface PitOptions {
@@ -42,6 +50,8 @@ export class Pit extends ByteWindow implements Stateful<PitState> {
   readonly port61: ByteWindow;
   private readonly channels = [new Counter(true), new Counter(true), new Counter(false)];
   private control = 0;
+  private line = false;
+  private deadline: number | null = null;
   private readonly timer: ClockTimer;
 
   constructor(private readonly options: PitOptions) {
@@ -53,7 +63,10 @@ export class Pit extends ByteWindow implements Stateful<PitState> {
         if (offset === CONTROL || offset === 0) this.update();
       },
     );
-    this.timer = options.clock.timer(() => this.rise());
+    this.timer = options.clock.timer(() => {
+      this.deadline = null;
+      this.rise();
+    });
     this.port61 = new ByteWindow(
       () => this.readSystemControl(),
       (_, value) => {
@@ -70,14 +83,20 @@ export class Pit extends ByteWindow implements Stateful<PitState> {
 
   save(): PitState {
     const counters = this.channels.map((channel) => channel.state);
-    return SHAPE.parse({ version: 1, counters, systemControl: this.control }, "pit");
+    const { control: systemControl, line, deadline } = this;
+    return SHAPE.parse({ version: 1, counters, systemControl, line, deadline }, "pit");
+  }
+
+  check(state: unknown): void {
+    SHAPE.parse(state, "pit");
   }
 
   restore(state: PitState): void {
-    const { counters, systemControl } = SHAPE.parse(state, "pit");
+    const { counters, systemControl, line, deadline } = SHAPE.parse(state, "pit");
     for (const [index, channel] of this.channels.entries()) channel.state = counters[index];
     this.control = systemControl & SYSTEM_CONTROL_WRITABLE;
-    this.update();
+    this.setLine(line);
+    this.setDeadline(deadline);
   }
 
   private tick(): number {
@@ -106,21 +125,31 @@ export class Pit extends ByteWindow implements Stateful<PitState> {
   }
 
   private update(): void {
-    this.options.interrupt.set(this.channels[0].out(this.tick()));
+    this.setLine(this.channels[0].out(this.tick()));
     this.arm();
   }
 
   private rise(): void {
     // Between the last rise and this one the output was low, for one tick at least.
-    this.options.interrupt.set(false);
-    this.options.interrupt.set(true);
+    this.setLine(false);
+    this.setLine(true);
     this.arm();
   }
 
   private arm(): void {
     const now = this.options.clock.now();
     const rise = this.channels[0].nextRise(this.tick());
-    if (rise === null) this.timer.cancel();
-    else this.timer.arm(Math.max(Math.ceil((rise * 1e9) / PIT_FREQUENCY), now + MIN_INTERVAL_NS));
+    this.setDeadline(rise === null ? null : Math.max(Math.ceil((rise * 1e9) / PIT_FREQUENCY), now + MIN_INTERVAL_NS));
+  }
+
+  private setLine(level: boolean): void {
+    this.line = level;
+    this.options.interrupt.set(level);
+  }
+
+  private setDeadline(deadline: number | null): void {
+    this.deadline = deadline;
+    if (deadline === null) this.timer.cancel();
+    else this.timer.arm(deadline);
   }
 }

@@ -6,9 +6,9 @@
  *     ports.add("ps2", 0x60, 1, ps2.data); ports.add("ps2", 0x64, 1, ps2.command);
  */
 import type { BusDevice, InterruptLine, PlainData, Stateful } from "../device.js";
-import { checkBoolean, checkNumber, checkVersion } from "../state.js";
-import { Keyboard } from "./keyboard.js";
-import { Mouse } from "./mouse.js";
+import { byte, flag, integer, list, literal, object } from "../state-shape.js";
+import { KEYBOARD_SHAPE, Keyboard } from "./keyboard.js";
+import { MOUSE_SHAPE, Mouse } from "./mouse.js";
 import { translate } from "./scan-codes.js";
 
 // The status register.
@@ -61,11 +61,25 @@ const OUTPUT_KEYBOARD_FULL = 1 << 4;
 const OUTPUT_MOUSE_FULL = 1 << 5;
 
 const MEMORY_BYTES = 32;
-const VERSION = 1;
 
 /** Who put the byte into the output buffer. */
 type Source = "controller" | "keyboard" | "mouse";
 const SOURCES: readonly Source[] = ["controller", "keyboard", "mouse"];
+
+const SHAPE = object({
+  version: literal(1),
+  memory: list(byte, MEMORY_BYTES),
+  output: byte,
+  full: flag,
+  /** Index in SOURCES. */
+  source: integer(0, SOURCES.length - 1),
+  pending: byte,
+  commandLast: flag,
+  a20: flag,
+  released: flag,
+  keyboard: KEYBOARD_SHAPE,
+  mouse: MOUSE_SHAPE,
+});
 
 export interface I8042Options {
   /** ISA interrupt 1. */
@@ -121,7 +135,7 @@ export class I8042 implements Stateful<PlainData> {
   save(): PlainData {
     const { output, full, source, pending, commandLast, a20, released } = this;
     return {
-      version: VERSION,
+      version: 1,
       memory: [...this.memory],
       output,
       full,
@@ -135,27 +149,16 @@ export class I8042 implements Stateful<PlainData> {
     };
   }
 
+  check(state: unknown): void {
+    SHAPE.parse(state, "ps2");
+  }
+
   restore(state: PlainData): void {
-    const fields = checkVersion("ps2", state, VERSION);
-    const flag = (name: string): boolean => checkBoolean("ps2", fields[name], name);
-    const byte = (name: string): number => checkNumber("ps2", fields[name], 0xff, name);
-    const saved = Array.isArray(fields.memory) ? fields.memory : [];
-    const memory = Array.from(this.memory, (_, index) => checkNumber("ps2", saved[index], 0xff, "memory"));
-    const next = {
-      output: byte("output"),
-      full: flag("full"),
-      source: SOURCES[checkNumber("ps2", fields.source, SOURCES.length - 1, "source")],
-      pending: byte("pending"),
-      commandLast: flag("commandLast"),
-      a20: flag("a20"),
-      released: flag("released"),
-    };
-    const takeKeyboard = this.keyboard.check(fields.keyboard);
-    const takeMouse = this.mouse.check(fields.mouse);
+    const { memory, source, keyboard, mouse, version: _, ...next } = SHAPE.parse(state, "ps2");
     this.memory.set(memory);
-    Object.assign(this, next);
-    takeKeyboard();
-    takeMouse();
+    Object.assign(this, next, { source: SOURCES[source] });
+    this.keyboard.restore(keyboard);
+    this.mouse.restore(mouse);
     this.update();
   }
 

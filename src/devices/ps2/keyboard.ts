@@ -2,8 +2,7 @@
  * A PS/2 keyboard: the commands that drivers send, and its scan codes. IBM PS/2 Hardware Interface Technical
  * Reference, "Keyboard"; scan code sets 1 and 2 (3 is accepted as a choice and reported back, its codes are set 2's).
  */
-import type { PlainData } from "../device.js";
-import { checkBoolean, checkNumber, checkNumbers, checkVersion } from "../state.js";
+import { byte, flag, integer, list, literal, object, type StateOf } from "../state-shape.js";
 
 const ACKNOWLEDGE = 0xfa;
 const RESEND = 0xfe;
@@ -25,7 +24,18 @@ const DEFAULT_RATE = 0x2b;
 /** Bytes that wait for the host; a real keyboard has 16. Answers to commands find room behind them. */
 const BUFFER = 16;
 const BUFFER_WITH_ANSWERS = 24;
-const VERSION = 1;
+
+export const KEYBOARD_SHAPE = object({
+  version: literal(1),
+  queue: list(byte, 0, BUFFER_WITH_ANSWERS),
+  enabled: flag,
+  leds: integer(0, 7),
+  rate: byte,
+  set: integer(0, 3),
+  command: byte,
+  last: byte,
+});
+export type KeyboardState = StateOf<typeof KEYBOARD_SHAPE>;
 
 export class Keyboard {
   private queue: number[] = [];
@@ -108,25 +118,14 @@ export class Keyboard {
     }
   }
 
-  save(): PlainData {
+  save(): KeyboardState {
     const { queue, enabled, leds, rate, set, command, last } = this;
-    return { version: VERSION, queue: [...queue], enabled, leds, rate, set, command, last };
+    return { version: 1, queue: [...queue], enabled, leds, rate, set, command, last };
   }
 
-  /** Checks a state; the function that is returned takes it over. @throws StateError */
-  check(state: PlainData | undefined): () => void {
-    const fields = checkVersion("keyboard", state ?? null, VERSION);
-    const byte = (name: string): number => checkNumber("keyboard", fields[name], 0xff, name);
-    const next = {
-      queue: checkNumbers("keyboard", fields.queue, BUFFER_WITH_ANSWERS, 0xff, "queue", false),
-      enabled: checkBoolean("keyboard", fields.enabled, "enabled"),
-      leds: byte("leds") & 7,
-      rate: byte("rate"),
-      set: checkNumber("keyboard", fields.set, 3, "set"),
-      command: byte("command"),
-      last: byte("last"),
-    };
-    return () => Object.assign(this, next);
+  /** Takes over a state of the shape. */
+  restore({ version: _, ...state }: KeyboardState): void {
+    Object.assign(this, state);
   }
 
   private parameter(command: number, value: number): void {

@@ -1,6 +1,5 @@
 /** A PS/2 mouse with three buttons, in stream mode. IBM PS/2 Hardware Interface Technical Reference, "Mouse". */
-import type { PlainData } from "../device.js";
-import { checkBoolean, checkNumber, checkNumbers, checkVersion } from "../state.js";
+import { byte, flag, integer, list, literal, object, type StateOf } from "../state-shape.js";
 
 const ACKNOWLEDGE = 0xfa;
 const ERROR = 0xfc;
@@ -41,7 +40,27 @@ const BUFFER = 16;
 const MAX_MOVE = 255;
 /** What adds up while nobody reads. */
 const MAX_PENDING = 0xffff;
-const VERSION = 1;
+
+const buttons = integer(0, 7);
+const movement = integer(-MAX_PENDING, MAX_PENDING);
+
+export const MOUSE_SHAPE = object({
+  version: literal(1),
+  queue: list(byte, 0, BUFFER),
+  last: list(byte, 0, BUFFER),
+  enabled: flag,
+  remote: flag,
+  wrap: flag,
+  scaling: flag,
+  resolution: integer(0, 3),
+  rate: byte,
+  command: byte,
+  buttons,
+  reported: buttons,
+  x: movement,
+  y: movement,
+});
+export type MouseState = StateOf<typeof MOUSE_SHAPE>;
 
 export class Mouse {
   private queue: number[] = [];
@@ -153,38 +172,15 @@ export class Mouse {
     }
   }
 
-  save(): PlainData {
+  save(): MouseState {
     const { enabled, remote, wrap, scaling, resolution, rate, command, buttons, reported, x, y } = this;
     const modes = { enabled, remote, wrap, scaling, resolution, rate, command };
-    return { version: VERSION, queue: [...this.queue], last: [...this.last], ...modes, buttons, reported, x, y };
+    return { version: 1, queue: [...this.queue], last: [...this.last], ...modes, buttons, reported, x, y };
   }
 
-  /** Checks a state; the function that is returned takes it over. @throws StateError */
-  check(state: PlainData | undefined): () => void {
-    const fields = checkVersion("mouse", state ?? null, VERSION);
-    const number = (name: string, max: number): number => checkNumber("mouse", fields[name], max, name);
-    const flag = (name: string): boolean => checkBoolean("mouse", fields[name], name);
-    const signed = (name: string): number => {
-      const value = fields[name];
-      const magnitude = checkNumber("mouse", typeof value === "number" ? Math.abs(value) : value, MAX_PENDING, name);
-      return (value as number) < 0 ? -magnitude : magnitude;
-    };
-    const next = {
-      queue: checkNumbers("mouse", fields.queue, BUFFER, 0xff, "queue", false),
-      last: checkNumbers("mouse", fields.last, BUFFER, 0xff, "last", false),
-      enabled: flag("enabled"),
-      remote: flag("remote"),
-      wrap: flag("wrap"),
-      scaling: flag("scaling"),
-      resolution: number("resolution", 3),
-      rate: number("rate", 0xff),
-      command: number("command", 0xff),
-      buttons: number("buttons", 7),
-      reported: number("reported", 7),
-      x: signed("x"),
-      y: signed("y"),
-    };
-    return () => Object.assign(this, next);
+  /** Takes over a state of the shape. */
+  restore({ version: _, ...state }: MouseState): void {
+    Object.assign(this, state);
   }
 
   /** Sends a packet if there is something to tell and the host has read the last one. */

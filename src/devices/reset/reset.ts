@@ -1,10 +1,13 @@
 /** Ways to reset a PC and its fast A20 gate: port 0xcf9 (ICH9 13.7.5) and port 0x92 (ICH9 13.7.3). */
 import type { BusDevice, PlainData, Stateful } from "../device.js";
-import { checkNumber, checkVersion } from "../state.js";
+import { integer, literal, object } from "../state-shape.js";
 
 const RESET_CPU = 1 << 2;
 const PORT92_INIT = 1 << 0;
 const PORT92_A20 = 1 << 1;
+
+const CONTROL_SHAPE = object({ version: literal(1), value: integer(0, 0x0e) });
+const PORT92_SHAPE = object({ version: literal(1), value: integer(0, 3) });
 
 /** 0xcf9: a rising edge of bit 2 resets. */
 export class ResetControl implements BusDevice, Stateful<PlainData> {
@@ -29,8 +32,12 @@ export class ResetControl implements BusDevice, Stateful<PlainData> {
     return { version: 1, value: this.value };
   }
 
+  check(state: unknown): void {
+    CONTROL_SHAPE.parse(state, "reset");
+  }
+
   restore(state: PlainData): void {
-    this.value = checkNumber("reset", checkVersion("reset", state, 1).value, 0x0e, "value");
+    this.value = CONTROL_SHAPE.parse(state, "reset").value;
   }
 }
 
@@ -54,7 +61,11 @@ export class Port92 implements BusDevice, Stateful<PlainData> {
     return { version: 1, value: this.value };
   }
 
+  check(state: unknown): void {
+    PORT92_SHAPE.parse(state, "port 92");
+  }
+
   restore(state: PlainData): void {
-    this.value = checkNumber("port 92", checkVersion("port 92", state, 1).value, 3, "value");
+    this.value = PORT92_SHAPE.parse(state, "port 92").value;
   }
 }

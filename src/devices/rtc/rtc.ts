@@ -12,13 +12,14 @@ import type { BusDevice, ClockTimer, DeviceClock, InterruptLine, Stateful } from
 import {
   byte,
   count,
+  finite,
   flag,
   integer,
   list,
   literal,
+  milliseconds,
   nullable,
   object,
-  type Shape,
   type StateOf,
 } from "../state-shape.js";
 import { calendarOf, clampSeconds, MAX_SECONDS, secondsOf } from "./calendar.js";
@@ -82,13 +83,6 @@ const EQUIPMENT = 0x06;
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-const milliseconds: Shape<number> = {
-  parse: (value, where) => {
-    integer(-1e15, 1e15).parse(typeof value === "number" ? Math.trunc(value) : value, where);
-    return value as number;
-  },
-};
-
 const SHAPE = object({
   version: literal(1),
   index: integer(0, 127),
@@ -106,6 +100,8 @@ const SHAPE = object({
   /** The second and the periodic tick up to which register C's flags are worked out. */
   seenSecond: milliseconds,
   seenTick: count,
+  /** Clock time at which an interrupt is to be looked for, or null. */
+  deadline: nullable(finite),
 });
 export type RtcState = StateOf<typeof SHAPE>;
 
@@ -123,7 +119,10 @@ export class Rtc implements BusDevice, Stateful<RtcState> {
   private readonly timer: ClockTimer;
 
   constructor(private readonly options: RtcOptions) {
-    this.timer = options.clock.timer(() => this.update());
+    this.timer = options.clock.timer(() => {
+      this.state.deadline = null;
+      this.update();
+    });
     const cmos = new Array(256).fill(0);
     cmos[REGISTER_A] = 0x26;
     cmos[REGISTER_B] = B_24_HOURS;
@@ -141,6 +140,7 @@ export class Rtc implements BusDevice, Stateful<RtcState> {
       flags: 0,
       seenSecond: 0,
       seenTick: 0,
+      deadline: null,
     };
     this.state.seenSecond = this.second();
     this.writeMemorySizes();
@@ -201,13 +201,17 @@ export class Rtc implements BusDevice, Stateful<RtcState> {
   }
 
   save(): RtcState {
-    this.collect();
     return SHAPE.parse(this.state, "rtc");
+  }
+
+  check(state: unknown): void {
+    SHAPE.parse(state, "rtc");
   }
 
   restore(state: RtcState): void {
     this.state = SHAPE.parse(state, "rtc");
-    this.update();
+    this.driveLine();
+    this.arm(this.state.deadline);
   }
 
   private writeMemorySizes(): void {
@@ -399,7 +403,7 @@ export class Rtc implements BusDevice, Stateful<RtcState> {
     this.collect();
     const { flags, cmos, seenSecond, seenTick } = this.state;
     const enabled = cmos[REGISTER_B] & INTERRUPTS;
-    this.options.interrupt.set((flags & enabled) !== 0);
+    this.driveLine();
     // Timers only for what would raise an interrupt that is not pending yet.
     const wanted = enabled & ~flags;
     let deadline = Number.POSITIVE_INFINITY;
@@ -412,7 +416,17 @@ export class Rtc implements BusDevice, Stateful<RtcState> {
         deadline = Math.min(deadline, this.options.clock.now() + Math.max(1, Math.ceil(wait * 1e6)));
       }
     }
-    if (deadline === Number.POSITIVE_INFINITY) this.timer.cancel();
-    else this.timer.arm(Math.max(deadline, this.options.clock.now() + 1));
+    this.arm(deadline === Number.POSITIVE_INFINITY ? null : Math.max(deadline, this.options.clock.now() + 1));
+  }
+
+  private driveLine(): void {
+    const { flags, cmos } = this.state;
+    this.options.interrupt.set((flags & cmos[REGISTER_B] & INTERRUPTS) !== 0);
+  }
+
+  private arm(deadline: number | null): void {
+    this.state.deadline = deadline;
+    if (deadline === null) this.timer.cancel();
+    else this.timer.arm(deadline);
   }
 }

@@ -255,6 +255,10 @@ export class Serial implements BusDevice, Stateful<SerialState> {
     return SHAPE.parse(this.state, "serial");
   }
 
+  check(state: unknown): void {
+    SHAPE.parse(state, "serial");
+  }
+
   restore(state: SerialState): void {
     this.state = SHAPE.parse(state, "serial");
     this.timer.cancel();

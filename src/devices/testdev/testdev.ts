@@ -8,12 +8,18 @@
  *     mmio.add("testdev", 0xff000000, TESTDEV_MEMORY_BYTES, testdev.memory);
  */
 import type { BusDevice, InterruptLine, PlainData, Stateful } from "../device.js";
-import { StateError } from "../device.js";
-import { checkNumber, checkVersion } from "../state.js";
+import { dword, hexBytes, integer, literal, object } from "../state-shape.js";
 
 export const TESTDEV_LINES = 24;
 export const TESTDEV_MEMORY_BYTES = 0x1_0000;
-const VERSION = 1;
+
+const SHAPE = object({
+  version: literal(1),
+  data: dword,
+  levels: integer(0, 2 ** TESTDEV_LINES - 1),
+  /** Without the zeros at its end. */
+  memory: hexBytes(0, TESTDEV_MEMORY_BYTES),
+});
 
 export interface TestDeviceOptions {
   /** Makes a wire to a global system interrupt. */
@@ -53,21 +59,19 @@ export class TestDevice implements Stateful<PlainData> {
     const used = this.memoryBytes.findLastIndex((value) => value !== 0) + 1;
     const hex = Array.from(this.memoryBytes.subarray(0, used), (value) => value.toString(16).padStart(2, "0"));
     return {
-      version: VERSION,
+      version: 1,
       data: new DataView(this.dataBytes.buffer).getUint32(0, true),
       levels: this.levels,
       memory: hex.join(""),
     };
   }
 
+  check(state: unknown): void {
+    SHAPE.parse(state, "testdev");
+  }
+
   restore(state: PlainData): void {
-    const fields = checkVersion("testdev", state, VERSION);
-    const data = checkNumber("testdev", fields.data, 0xffff_ffff, "data");
-    const levels = checkNumber("testdev", fields.levels, 2 ** TESTDEV_LINES - 1, "levels");
-    const { memory } = fields;
-    if (typeof memory !== "string" || memory.length > 2 * TESTDEV_MEMORY_BYTES || !/^([0-9a-f]{2})*$/.test(memory)) {
-      throw new StateError(`testdev: memory is not up to ${TESTDEV_MEMORY_BYTES} bytes in hexadecimal`);
-    }
+    const { data, levels, memory } = SHAPE.parse(state, "testdev");
     new DataView(this.dataBytes.buffer).setUint32(0, data, true);
     this.memoryBytes.fill(0);
     for (let index = 0; index < memory.length / 2; index++) {

@@ -67,9 +67,11 @@ export function checkHostileStates(create: () => Subject): void {
   const subject = create();
   const good = subject.device.save();
   const refuse = (state: unknown): void => {
+    assert.throws(() => subject.device.check(state), StateError);
     assert.throws(() => subject.device.restore(state as PlainData), StateError, JSON.stringify(state)?.slice(0, 200));
     assert.deepEqual(subject.device.save(), good);
   };
+  subject.device.check(good);
   refuse(null);
   refuse([]);
   refuse({});
