@@ -1,6 +1,6 @@
 // Runs in the Debian that QEMU boots: `ringvisor boot --accel ACCEL` to the default guest's shell and out again.
 // The inner console's lines are printed with a bar before them, so that nothing in it is taken for ours.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 const [accelerator = "kvm", timeout = "1500"] = process.argv.slice(2);
@@ -13,7 +13,11 @@ const COMMANDS = "uname -srvm; grep -m1 'model name' /proc/cpuinfo; grep ' kB' /
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL_SEQUENCES = /\r|\x1b\[[0-9;?]*[A-Za-z]/g;
 
-const args = ["dist/cli/main.js", "boot", "--accel", accelerator, "--timeout", timeout, `--stats=${STATS}`];
+const CLI = "dist/cli/main.js";
+
+console.log(`$ node ${CLI} doctor`);
+spawnSync(process.execPath, [CLI, "doctor"], { stdio: ["ignore", "inherit", "inherit"] });
+const args = [CLI, "boot", "--accel", accelerator, "--timeout", timeout, `--stats=${STATS}`];
 console.log(`$ node ${args.join(" ")}`);
 const started = performance.now();
 const seconds = () => ((performance.now() - started) / 1000).toFixed(1);

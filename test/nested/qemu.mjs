@@ -9,7 +9,7 @@ export async function qemuVersion() {
   return (await capture(PROGRAM, ["--version"])).split("\n")[0];
 }
 
-/** @param parameters what the init script reads from the kernel's command line */
+/** @param parameters the end of the kernel's command line */
 export function qemuArguments({ disk, kernel, cpu, cpus, memory, parameters }) {
   return [
     ...["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", cpu, "-smp", `${cpus}`, "-m", memory],

@@ -72,7 +72,7 @@ const say = (line) => {
 const { disk, kernel, packages } = await makeRootDisk(scratchFolder(), progress).catch((error) => fail(error.message));
 // Ringvisor gives up first, so that its own words about it are in the log.
 const inner = Math.max(60, Math.round(minutes * 60) - 300);
-const parameters = `init=/usr/sbin/init ringvisor=${values.probe ? "none" : `${values.accel},${inner}`}`;
+const parameters = `init=/usr/sbin/init -- ${values.probe ? "" : `${values.accel} ${inner}`}`.trim();
 const args = qemuArguments({ disk, kernel, parameters, cpu: values.cpu, cpus: values.cpus, memory: values.memory });
 
 say(`Ringvisor ${revision()} on ${new Date().toISOString()}`);
