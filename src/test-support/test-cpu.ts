@@ -43,6 +43,13 @@ export const TEST_SELECTORS = {
 
 /** Software interrupt that ends a program at any ring; appended to the code of each run. */
 const END_VECTOR = 0xf0;
+const INT_END = Uint8Array.of(0xcd, END_VECTOR);
+/**
+ * HLT, which ends a program where INT is not to be had: KVM without hardware underneath emulates neither INT in
+ * protected mode nor a vector above 0x7f in real mode. Outside ring 0 it is #GP(0), which counts as the end too.
+ */
+const HLT_END = Uint8Array.of(0xf4);
+const GENERAL_PROTECTION = 13;
 const ERROR_CODE_VECTORS = new Set([8, 10, 11, 12, 13, 14, 17, 21]);
 
 export interface TestCpuOptions {
@@ -93,6 +100,8 @@ export class TestCpu {
   readonly portWrites: { port: number; size: number; value: number }[] = [];
   private readonly ring: number;
   private readonly bus: VcpuBus;
+  /** Address after the program. */
+  private end = 0;
 
   constructor(private readonly options: TestCpuOptions) {
     const size = options.ramSize ?? 0x100000;
@@ -146,7 +155,8 @@ export class TestCpu {
   ): Promise<TestRun> {
     const bytes = typeof code === "string" ? assemble(code, this.bits, TEST_LAYOUT.code) : code;
     this.load(bytes);
-    this.load(Uint8Array.of(0xcd, END_VECTOR), TEST_LAYOUT.code + bytes.length);
+    this.end = TEST_LAYOUT.code + bytes.length;
+    this.load(this.options.accelerator.name === "kvm" ? HLT_END : INT_END, this.end);
     const state = this.initialState();
     GPR_NAMES.forEach((name, index) => {
       state.gpr[index] = registers[name] ?? state.gpr[index] ?? 0n;
@@ -245,7 +255,10 @@ export class TestCpu {
     registers.rip = state.rip;
     registers.rflags = state.rflags;
     const at = Number(state.rip) - 1 - TEST_LAYOUT.handlers;
-    if (exit.reason !== "halt" || at < 0 || at >= 1024) return { exit, fault: null, registers, state };
+    if (exit.reason !== "halt" || at < 0 || at >= 1024) {
+      if (exit.reason === "halt" && state.rip === BigInt(this.end + 1)) registers.rip = BigInt(this.end);
+      return { exit, fault: null, registers, state };
+    }
     const vector = at >> 2;
     const long = state.segments.cs.attributes & 0x2000;
     const width = this.options.mode === "real" ? 2 : long ? 8 : 4;
@@ -263,7 +276,10 @@ export class TestCpu {
     registers.rflags = slot(first + 2);
     const changedRing = width !== 2 && (cs & 3) !== 0;
     registers.rsp = changedRing || width === 8 ? slot(first + 3) : BigInt(stack + 3 * width + first * width);
-    if (vector === END_VECTOR) return { exit, fault: null, registers, state };
+    const halted = this.options.accelerator.name === "kvm" && vector === GENERAL_PROTECTION;
+    if (vector === END_VECTOR || (halted && registers.rip === BigInt(this.end))) {
+      return { exit, fault: null, registers, state };
+    }
     const fault = {
       vector,
       errorCode: hasError ? Number(slot(0)) : null,
