@@ -51,6 +51,11 @@ export const BOOT_OPTIONS = {
     placeholder: "real|icount",
     help: "real time (default), or one nanosecond an instruction: every run is the same",
   },
+  "tsc-frequency": {
+    kind: "value",
+    placeholder: "HZ",
+    help: "ticks a second of the guest's TSC (default: this host's under KVM and where KVM is at hand, else 1000000000)",
+  },
   gdb: { kind: "value", placeholder: "PORT", help: "wait for gdb on 127.0.0.1:PORT before the first instruction" },
   "no-host-decompress": { kind: "flag", help: "leave a bzImage's payload to the guest's own decompressor" },
   symbols: {
@@ -83,6 +88,8 @@ export interface BootConfig {
   /** A file's path, true for standard error. */
   stats: string | true | null;
   clock: "real" | "icount";
+  /** Hertz, or null for the default. */
+  tscFrequency: number | null;
   gdbPort: number | null;
   hostDecompress: boolean;
   symbols: string | null;
@@ -91,6 +98,8 @@ export interface BootConfig {
 const DEFAULT_MEMORY = 512 << 20;
 const MIN_MEMORY = 2 << 20;
 const MAX_CPUS = 16;
+const MIN_TSC_FREQUENCY = 1_000_000;
+const MAX_TSC_FREQUENCY = 9_999_999_999;
 /** What the host's timers can count. */
 const MAX_TIMEOUT_SECONDS = 2_000_000;
 
@@ -128,6 +137,10 @@ export function parseBootOptions(options: ParsedOptions<typeof BOOT_OPTIONS>): B
     timeout: options.timeout === undefined ? null : parseSeconds(options.timeout),
     stats: options.stats ?? null,
     clock: oneOf("clock", options.clock ?? "real", ["real", "icount"]),
+    tscFrequency:
+      options["tsc-frequency"] === undefined
+        ? null
+        : parseCount("tsc-frequency", options["tsc-frequency"], MIN_TSC_FREQUENCY, MAX_TSC_FREQUENCY),
     gdbPort: options.gdb === undefined ? null : parseCount("gdb", options.gdb, 0, 65535),
     hostDecompress: !noHostDecompress,
     symbols: path("symbols", options.symbols),
@@ -147,7 +160,7 @@ function parseMemory(text: string): number {
 }
 
 function parseCount(name: string, text: string, min: number, max: number): number {
-  const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  const value = /^[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN;
   if (!(value >= min && value <= max)) throw new UsageError(`--${name} ${text} is not a number from ${min} to ${max}`);
   return value;
 }

@@ -41,21 +41,23 @@ export async function run(args: string[]): Promise<number> {
   if (operands.length > 0) throw new UsageError(`boot takes options only, not "${operands[0]}"`);
   const config = parseBootOptions(options);
   const symbols = config.symbols === null ? null : parseSymbols(await readBootFile(config.symbols));
-  const { accelerator, reason: accelReason } = await createAccelerator(config.accel);
+  const { accelerator, reason: accelReason, tscFrequency } = await createAccelerator(config);
   const boot = await prepareImage(config);
 
   let session: Session | null = null;
+  let machine: Machine | null = null;
   const console = openConsole(config, {
     onAction: (action) => session?.onAction(action),
     onFailure: (error) => session?.onConsoleFailure(error),
   });
   try {
-    const machine = new Machine({
+    machine = new Machine({
       memory: config.memory,
       cpus: config.cpus,
       accelerator,
       cpuModel: config.cpu,
       clock: config.clock,
+      tscFrequency: config.tscFrequency ?? tscFrequency,
       scheduler: nodeScheduler,
       boot,
       board: createBoard({ debugExit: config.debugExit, testDevice: config.testDevice }),
@@ -84,6 +86,7 @@ export async function run(args: string[]): Promise<number> {
     }
     return exitCode;
   } finally {
+    machine?.close();
     console.close();
   }
 }

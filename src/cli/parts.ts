@@ -12,8 +12,8 @@ import { chooseAccelerator, type RealAcceleratorName } from "./choose-accelerato
 import { NotImplementedError } from "./errors.js";
 
 /** What this version has. */
-export const AVAILABLE_ACCELERATORS: readonly RealAcceleratorName[] = ["interpret"];
-export const BUILT_TECHNIQUES: ReadonlySet<TechniqueName> = new Set<TechniqueName>(["full"]);
+export const AVAILABLE_ACCELERATORS: readonly RealAcceleratorName[] = ["kvm", "interpret"];
+export const BUILT_TECHNIQUES: ReadonlySet<TechniqueName> = new Set<TechniqueName>(["full", "hardware"]);
 
 /** Not resolved by the compiler: the package may be missing where native code was left out. */
 const NATIVE_CALLS_PACKAGE: string = "koffi";
@@ -21,14 +21,47 @@ const NATIVE_CALLS_PACKAGE: string = "koffi";
 /** How this process is looked at. */
 export const PROBE_OPTIONS: AccelerationProbeOptions = {
   loadNativeCalls: () => import(NATIVE_CALLS_PACKAGE),
+  kvmCapabilities: async () => (await import("../accel/kvm/capabilities.js")).probeCapabilities(),
 };
 
+export interface AcceleratorOptions {
+  accel: AcceleratorName;
+  clock: "real" | "icount";
+}
+
+export interface AcceleratorParts {
+  accelerator: Accelerator;
+  /** One sentence: why this one. */
+  reason: string;
+  /** What this host's KVM gives a guest's TSC, where there is one: with it, a machine can move there. */
+  tscFrequency: number | undefined;
+}
+
 /** @throws NotImplementedError, AcceleratorError ACCELERATOR_UNAVAILABLE */
-export async function createAccelerator(name: AcceleratorName): Promise<{ accelerator: Accelerator; reason: string }> {
+export async function createAccelerator({ accel, clock }: AcceleratorOptions): Promise<AcceleratorParts> {
   const host = await probeAcceleration(hostView, PROBE_OPTIONS);
-  const { accelerator, reason } = chooseAccelerator(host, name, AVAILABLE_ACCELERATORS);
+  // KVM counts no instructions.
+  const available = clock === "icount" && accel === "auto" ? ["interpret" as const] : AVAILABLE_ACCELERATORS;
+  const { accelerator, reason } = chooseAccelerator(host, accel, available);
+  if (accelerator === "kvm") {
+    const kvm = (await import("../accel/kvm/accelerator.js")).createKvm();
+    return { accelerator: kvm, reason, tscFrequency: kvm.tscFrequency };
+  }
   if (accelerator !== "interpret") throw new NotImplementedError(`--accel ${accelerator}`);
-  return { accelerator: createInterpreter(await loadCore()), reason };
+  const tscFrequency = host.kvm.device === "open" && clock === "real" ? await hostTscFrequency() : undefined;
+  return { accelerator: createInterpreter(await loadCore()), reason, tscFrequency };
+}
+
+async function hostTscFrequency(): Promise<number | undefined> {
+  try {
+    const { createKvm } = await import("../accel/kvm/accelerator.js");
+    const kvm = createKvm();
+    kvm.close();
+    return kvm.tscFrequency;
+  } catch {
+    // A KVM that cannot be used is no place to move to.
+    return undefined;
+  }
 }
 
 export function createBoard(options: { debugExit: boolean; testDevice: boolean }): BoardBuilder {

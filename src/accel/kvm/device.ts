@@ -4,6 +4,7 @@ import { FEATURE_WORDS } from "../../vcpu/features.js";
 import * as api from "./api.js";
 import { errno, libc, O_CLOEXEC, O_RDWR, systemError } from "./libc.js";
 
+const API_VERSION = 12;
 const EACCES = 13;
 const ENOENT = 2;
 const E2BIG = 7;
@@ -54,22 +55,9 @@ export interface CpuidEntry {
 export class KvmDevice {
   private constructor(private readonly fd: number) {}
 
-  /** Opens /dev/kvm. Throws ACCELERATOR_UNAVAILABLE with the reason and the remedy. */
+  /** Opens /dev/kvm and checks that it has what this VMM needs. Throws ACCELERATOR_UNAVAILABLE with reason and remedy. */
   static open(): KvmDevice {
-    const fd = libc().open("/dev/kvm", O_RDWR | O_CLOEXEC);
-    if (fd < 0) {
-      const code = errno();
-      const reason =
-        code === ENOENT
-          ? "there is no /dev/kvm: the kernel module is not loaded, or the CPU's virtualization is off in the firmware"
-          : code === EACCES
-            ? "no permission for /dev/kvm: join the group that owns it (usually kvm)"
-            : null;
-      throw reason === null
-        ? systemError("ACCELERATOR_UNAVAILABLE", "/dev/kvm cannot be opened", code)
-        : new AcceleratorError("ACCELERATOR_UNAVAILABLE", reason);
-    }
-    const device = new KvmDevice(fd);
+    const device = KvmDevice.openUnchecked();
     try {
       device.check();
     } catch (error) {
@@ -77,6 +65,25 @@ export class KvmDevice {
       throw error;
     }
     return device;
+  }
+
+  static openUnchecked(): KvmDevice {
+    const fd = libc().open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    if (fd >= 0) return new KvmDevice(fd);
+    const code = errno();
+    if (code === ENOENT) {
+      throw new AcceleratorError(
+        "ACCELERATOR_UNAVAILABLE",
+        "there is no /dev/kvm: the kernel module is not loaded, or the CPU's virtualization is off in the firmware",
+      );
+    }
+    if (code === EACCES) {
+      throw new AcceleratorError(
+        "ACCELERATOR_UNAVAILABLE",
+        "no permission for /dev/kvm: join the group that owns it (usually kvm)",
+      );
+    }
+    throw systemError("ACCELERATOR_UNAVAILABLE", "/dev/kvm cannot be opened", code);
   }
 
   close(): void {
@@ -164,15 +171,28 @@ export class KvmDevice {
     return Array.from({ length: view.getUint32(0, true) }, (_, index) => view.getUint32(4 + index * 4, true));
   }
 
+  apiVersion(): number {
+    return libc().ioctl(this.fd, api.KVM_GET_API_VERSION, 0);
+  }
+
+  /** "KVM_CAP_NAME (Linux 5.14 has it)" for each capability that this VMM needs and the host lacks. */
+  missingCapabilities(): string[] {
+    return REQUIRED.filter(([capability]) => this.capability(capability) === 0).map(
+      ([, name, since]) => `${name} (Linux ${since} has it)`,
+    );
+  }
+
   private check(): void {
-    const version = libc().ioctl(this.fd, api.KVM_GET_API_VERSION, 0);
-    if (version !== 12) {
-      throw new AcceleratorError("ACCELERATOR_UNAVAILABLE", `/dev/kvm speaks version ${version} of its API, not 12`);
+    const version = this.apiVersion();
+    if (version !== API_VERSION) {
+      throw new AcceleratorError(
+        "ACCELERATOR_UNAVAILABLE",
+        `/dev/kvm speaks version ${version} of its API, not ${API_VERSION}`,
+      );
     }
-    for (const [capability, name, since] of REQUIRED) {
-      if (this.capability(capability) === 0) {
-        throw new AcceleratorError("ACCELERATOR_UNAVAILABLE", `this host's KVM lacks ${name} (Linux ${since} has it)`);
-      }
+    const missing = this.missingCapabilities();
+    if (missing.length > 0) {
+      throw new AcceleratorError("ACCELERATOR_UNAVAILABLE", `this host's KVM lacks ${missing.join(", ")}`);
     }
   }
 }
