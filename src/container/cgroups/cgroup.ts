@@ -1,20 +1,21 @@
 /** A container's control group in all hierarchies of the host, by writing to cgroupfs. */
+import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { ControlFolder } from "./control-folder.js";
 import type { Controller } from "./controller.js";
-import { readControllers } from "./detect.js";
+import { detect, type Hierarchy, readControllers } from "./detect.js";
+import { deviceProgram } from "./devices/program.js";
 import { CgroupError } from "./errors.js";
 import { type CgroupFiles, errnoOf, systemFiles } from "./files.js";
+import { makeFolders } from "./folders.js";
 import { type Freezer, v1Freezer, v2Freezer } from "./freezer.js";
+import { UNIFIED, v1Name } from "./names.js";
 import { foldersBelow, processesIn } from "./processes.js";
 import type { LinuxResources } from "./resources.js";
-import { emptyStats, type Stats } from "./stats.js";
+import { emptyStats, parseFlat, type Stats } from "./stats.js";
 import { V1_CONTROLLERS } from "./v1/controllers.js";
 import { V2_CONTROLLERS } from "./v2/controllers.js";
-import { setUnified, unifiedControllers } from "./v2/unified.js";
-
-/** The key of the v2 hierarchy in `paths`, which has no controller's name. */
-export const UNIFIED = "";
+import { setUnified } from "./v2/unified.js";
 
 const SIGKILL = 9;
 const RETRY_MS = 10;
@@ -24,29 +25,87 @@ const MAX_KILL_ROUNDS = 100;
 /** Between a clone and its first schedule the kernel answers so at times. */
 const MAX_JOIN_ATTEMPTS = 5;
 
-/** A folder for each controller: what a runtime's state keeps, and `reopenCgroup` takes. */
-export type CgroupPaths = Readonly<Record<string, string>>;
+/** none: neither is mounted; hybrid: v1 controllers, and a v2 hierarchy with what no v1 hierarchy has. */
+export type CgroupVersion = "none" | "v1" | "v2" | "hybrid";
+
+/** Where a container's cgroups are or will be: saved before they are made, so that a killed create can be cleaned up. */
+export interface CgroupPaths {
+  readonly version: CgroupVersion;
+  /** By the v1 controller's name (`name=systemd` is one); `UNIFIED` is the cgroup in the v2 hierarchy. */
+  readonly folders: Readonly<Record<string, string>>;
+}
+
+/** A program of type BPF_PROG_TYPE_CGROUP_DEVICE. Node cannot call bpf(2): the caller loads and attaches it. */
+export interface DeviceProgram {
+  /** struct bpf_insn, eight bytes each. */
+  readonly instructions: Uint8Array;
+  /** The v2 cgroup to attach it to, in the place of an earlier one. */
+  readonly folder: string;
+}
+
+export interface CgroupOptions {
+  /**
+   * The caller is not the host's root: hierarchies that it may not write to are done without unless a limit is asked
+   * for there. Device rules are no such limit: a user namespace's processes cannot make devices.
+   * Unless said, as the process's user and user namespace are.
+   */
+  readonly rootless?: boolean;
+  readonly files?: CgroupFiles;
+  /** Unless given, detected when it is needed. */
+  readonly hierarchy?: Hierarchy;
+}
 
 export class Cgroup {
-  private readonly v1: ReadonlyMap<string, string>;
-  private readonly unified: string | undefined;
+  private readonly files: CgroupFiles;
+  private readonly rootless: boolean;
+  private readonly hierarchy: Hierarchy | undefined;
 
-  /** See createCgroup and reopenCgroup. */
+  /** See openCgroup. */
   constructor(
-    /** By the v1 controller's name; `UNIFIED` is the cgroup in the v2 hierarchy. */
     readonly paths: CgroupPaths,
-    private readonly files: CgroupFiles = systemFiles,
+    { files = systemFiles, rootless = isRootless(), hierarchy }: CgroupOptions = {},
   ) {
-    this.v1 = new Map(Object.entries(paths).filter(([controller]) => controller !== UNIFIED));
-    this.unified = paths[UNIFIED];
+    this.files = files;
+    this.rootless = rootless;
+    this.hierarchy = hierarchy;
+  }
+
+  /** Rootless, a planned folder may not be there. */
+  private folderOf(controller: string): string | undefined {
+    const folder = this.paths.folders[controller];
+    return folder !== undefined && (!this.rootless || this.files.exists(folder)) ? folder : undefined;
+  }
+
+  private get unified(): string | undefined {
+    return this.folderOf(UNIFIED);
   }
 
   /**
-   * Where a device program must be attached (`deviceProgram`), because no v1 controller keeps the device rules.
-   * Undefined where `createCgroup` and `update` keep them, and where there is no cgroup at all.
+   * Makes the cgroup in each hierarchy and sets the limits; processes enter by `addProcess`. What is there already
+   * and empty is used. What was made is removed again when it fails.
+   * @returns the device program to attach before the first process enters, null where none is needed
+   * @throws CgroupError that names the controller that cannot be had
    */
-  get deviceProgramFolder(): string | undefined {
-    return this.v1.has("devices") ? undefined : this.unified;
+  create(resources: LinuxResources): DeviceProgram | null {
+    const hierarchy = this.hierarchy ?? detect({ files: this.files });
+    const { version, folders } = this.paths;
+    if (version === "none" && !this.rootless) {
+      throw new CgroupError("cgroup", "unavailable", "no cgroup hierarchy is mounted on this host");
+    }
+    const made: string[] = [];
+    try {
+      makeFolders(hierarchy, folders, resources, { files: this.files, rootless: this.rootless, made });
+      return this.update(resources);
+    } catch (error) {
+      for (const folder of made.reverse()) {
+        try {
+          this.files.rmdir(folder);
+        } catch {
+          // Somebody else uses it by now; the first error is the one to tell.
+        }
+      }
+      throw error;
+    }
   }
 
   /** The cgroup is still there, in some hierarchy. */
@@ -56,17 +115,30 @@ export class Cgroup {
 
   /**
    * Sets what the resources name and leaves the rest. Where it fails, what was set before stays set.
-   * Device rules replace all earlier ones; on v2 they are the caller's (see `deviceProgramFolder`).
+   * Device rules replace all earlier ones.
+   * @returns the device program to attach, null where none is needed
    * @throws CgroupError that names the controller
    */
-  update(resources: LinuxResources): void {
-    if (resources.unified && this.v1.size > 0 && Object.keys(resources.unified).length > 0) {
+  update(resources: LinuxResources): DeviceProgram | null {
+    const asked = this.rootless ? { ...resources, devices: undefined } : resources;
+    const { unified } = this;
+    if (asked.unified && Object.keys(asked.unified).length > 0 && this.paths.version !== "v2") {
       throw new CgroupError("unified", "invalid", "unified is for hosts with cgroup v2 alone");
     }
-    for (const { controller, folder } of this.askedControllers(resources)) controller.set(folder, resources);
-    if (this.unified !== undefined && resources.unified) {
-      setUnified(this.unified, this.files, readControllers(this.files, this.unified), resources.unified);
+    const program = this.deviceProgram(asked);
+    for (const { controller, folder } of this.askedControllers(asked)) controller.set(folder, asked);
+    if (unified !== undefined) setUnified(unified, this.files, readControllers(this.files, unified), asked.unified);
+    return program;
+  }
+
+  private deviceProgram({ devices }: LinuxResources): DeviceProgram | null {
+    if (!devices || this.folderOf("devices") !== undefined) return null;
+    const { unified } = this;
+    if (unified === undefined) {
+      const detail = "device rules are asked for and this host has neither the v1 controller nor cgroup v2";
+      throw new CgroupError("devices", "unavailable", detail);
     }
+    return { instructions: deviceProgram(devices), folder: unified };
   }
 
   /** The controllers that the resources ask something of. @throws CgroupError for one without a cgroup */
@@ -74,12 +146,12 @@ export class Cgroup {
     const asked: { controller: Controller; folder: ControlFolder }[] = [];
     for (const controller of V1_CONTROLLERS) {
       if (!controller.isAsked(resources)) continue;
-      const path = this.v1.get(controller.name);
+      const path = this.folderOf(controller.name);
       if (path !== undefined) asked.push({ controller, folder: new ControlFolder(controller.name, path, this.files) });
     }
     const v2 = this.unified === undefined ? [] : readControllers(this.files, this.unified);
     for (const controller of V2_CONTROLLERS) {
-      if (!controller.isAsked(resources) || this.v1.has(v1Name(controller.name))) continue;
+      if (!controller.isAsked(resources) || this.folderOf(v1Name(controller.name)) !== undefined) continue;
       if (this.unified === undefined || !v2.includes(controller.name)) {
         throw new CgroupError(
           controller.name,
@@ -89,7 +161,7 @@ export class Cgroup {
       }
       asked.push({ controller, folder: new ControlFolder(controller.name, this.unified, this.files) });
     }
-    const v1Only = V1_CONTROLLERS.filter(({ name }) => name.startsWith("net_") && !this.v1.has(name));
+    const v1Only = V1_CONTROLLERS.filter(({ name }) => name.startsWith("net_") && this.folderOf(name) === undefined);
     const missing = v1Only.find((controller) => controller.isAsked(resources));
     if (missing)
       throw new CgroupError(missing.name, "unavailable", "this host has no such controller (cgroup v1 alone knows it)");
@@ -168,7 +240,7 @@ export class Cgroup {
   }
 
   private findFreezer(): Freezer | undefined {
-    const v1 = this.v1.get("freezer");
+    const v1 = this.folderOf("freezer");
     if (v1 !== undefined) return v1Freezer(new ControlFolder("freezer", v1, this.files));
     if (this.unified === undefined) return undefined;
     const folder = new ControlFolder("freezer", this.unified, this.files);
@@ -180,7 +252,7 @@ export class Cgroup {
    * the kernel kills at once where it can, else the cgroup is frozen meanwhile.
    * @throws CgroupError
    */
-  async killAll(signal: number): Promise<void> {
+  async kill(signal: number): Promise<void> {
     if (signal === SIGKILL && this.unified !== undefined) {
       const folder = new ControlFolder("cgroup", this.unified, this.files);
       if (folder.has("cgroup.kill")) folder.write("cgroup.kill", "1");
@@ -212,21 +284,30 @@ export class Cgroup {
   }
 
   /** What runc's `events --stats` has under "data"; print it with stringifyStats. */
-  stats(): Stats {
+  statistics(): Stats {
     const stats = emptyStats();
     for (const { name, readStats } of V1_CONTROLLERS) {
-      const path = this.v1.get(name);
+      const path = this.folderOf(name);
       if (path !== undefined) readStats?.(new ControlFolder(name, path, this.files), stats);
     }
     if (this.unified !== undefined) {
       // CPU time is counted without the controller too.
       const present = ["cpu", ...readControllers(this.files, this.unified)];
       for (const { name, readStats } of V2_CONTROLLERS) {
-        if (this.v1.has(v1Name(name)) || !present.includes(name)) continue;
+        if (this.folderOf(v1Name(name)) !== undefined || !present.includes(name)) continue;
         readStats?.(new ControlFolder(name, this.unified, this.files), stats);
       }
     }
     return stats;
+  }
+
+  /** How often the kernel has killed a process here because a memory limit was reached. */
+  outOfMemoryCount(): number {
+    const v1 = this.folderOf("memory");
+    const path = v1 ?? this.unified;
+    if (path === undefined) return 0;
+    const text = new ControlFolder("memory", path, this.files).tryRead(v1 ? "memory.oom_control" : "memory.events");
+    return Number(parseFlat(text ?? "").oom_kill ?? 0n);
   }
 
   /**
@@ -239,35 +320,30 @@ export class Cgroup {
   }
 
   private distinctFolders(): string[] {
-    return [...new Set([...this.v1.values(), ...(this.unified === undefined ? [] : [this.unified])])];
+    const folders = Object.keys(this.paths.folders).map((controller) => this.folderOf(controller));
+    return [...new Set(folders.filter((folder) => folder !== undefined))];
   }
 
   /** Hierarchies that know every process of the container; one would do, if no process could move itself. */
   private trackingFolders(): string[] {
-    const v1 = this.v1.get("freezer") ?? this.v1.get("devices") ?? [...this.v1.values()][0];
-    return [...new Set([this.unified, v1].filter((folder) => folder !== undefined))];
+    const folders = [this.unified, this.folderOf("freezer") ?? this.folderOf("devices")];
+    const found = [...new Set(folders.filter((folder) => folder !== undefined))];
+    return found.length > 0 ? found : this.distinctFolders().slice(0, 1);
   }
 }
 
-/** v1 has block I/O under its older name. */
-function v1Name(v2Name: string): string {
-  return v2Name === "io" ? "blkio" : v2Name;
-}
-
-/**
- * The controllers of the v2 hierarchy that resources need, given what v1 hierarchies have.
- * @throws CgroupError for malformed keys of `unified`
- */
-export function neededOfV2(resources: LinuxResources, v1: { has(controller: string): boolean }): Set<string> {
-  const needed = unifiedControllers(resources.unified);
-  for (const controller of V2_CONTROLLERS) {
-    if (!v1.has(v1Name(controller.name)) && controller.isAsked(resources)) needed.add(controller.name);
+/** Not root, or root of a user namespace alone. */
+function isRootless(): boolean {
+  if (process.geteuid?.() !== 0) return true;
+  try {
+    return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "utf8"));
+  } catch {
+    return false;
   }
-  return needed;
 }
 
 /** @throws CgroupError */
-export async function removeFolders(files: CgroupFiles, top: string): Promise<void> {
+async function removeFolders(files: CgroupFiles, top: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     let failure: { folder: string; error: unknown } | undefined;
     for (const folder of foldersBelow(files, top).reverse()) {
@@ -286,18 +362,4 @@ export async function removeFolders(files: CgroupFiles, top: string): Promise<vo
     }
     await delay(RETRY_MS);
   }
-}
-
-/** The cgroup of a container that was made earlier. */
-export function reopenCgroup(paths: CgroupPaths, options: { files?: CgroupFiles } = {}): Cgroup {
-  for (const [controller, path] of Object.entries(paths)) {
-    if (typeof path !== "string" || !path.startsWith("/") || path.split("/").includes("..")) {
-      throw new CgroupError(
-        controller || "cgroup",
-        "invalid",
-        `saved path ${JSON.stringify(path)} is no cgroup's folder`,
-      );
-    }
-  }
-  return new Cgroup(paths, options.files);
 }

@@ -1,64 +1,40 @@
 /**
- * Control groups: limits and accounting of a container's processes, on version 1, version 2 and hybrid hosts.
- * This file is the interface; `openCgroup` picks what the host has.
+ * Control groups: limits and accounting of a container's processes on hosts with cgroup v1, v2 or both, by writing to
+ * cgroupfs. First `planCgroup`, then `openCgroup`, whatever is to be done: the plan is what a container's state keeps.
  */
-import { ContainerError } from "../errors.js";
-import type { Resources } from "../spec/config.js";
+import { Cgroup, type CgroupOptions, type CgroupPaths } from "./cgroup.js";
+import { detect } from "./detect.js";
+import { CgroupError } from "./errors.js";
+import { UNIFIED } from "./names.js";
+import { cgroupFolder, checkCgroupsPath } from "./paths.js";
 
-/** What `/sys/fs/cgroup` holds. Hybrid: version 1 controllers, and a version 2 hierarchy without any. */
-export type CgroupVersion = "v1" | "v2" | "hybrid" | "none";
-
-/** Where a container's groups are: saved in its state before they are made, so that a killed create can be cleaned up. */
-export interface CgroupPaths {
-  readonly version: CgroupVersion;
-  /** Controller (v1; `""` is the unified hierarchy) to absolute folder under /sys/fs/cgroup. */
-  readonly folders: Readonly<Record<string, string>>;
-}
-
-/** An eBPF program of type CGROUP_DEVICE: Node cannot call bpf(2), so the stage loads and attaches it. */
-export interface DeviceProgram {
-  /** `struct bpf_insn`, 8 bytes each. */
-  readonly instructions: Uint8Array;
-  /** The version 2 folder to attach it to. */
-  readonly folder: string;
-}
-
-/** A snapshot of the counters, in the shape that runc's `events --stats` prints. */
-export type CgroupStatistics = Readonly<Record<string, unknown>>;
-
-export interface Cgroup {
-  readonly paths: CgroupPaths;
-  /** Makes the folders and sets the limits; null where no device program is needed. Idempotent. */
-  create(resources: Resources): DeviceProgram | null;
-  addProcess(pid: number): void;
-  /** Sets what `resources` names, leaves the rest. */
-  update(resources: Resources): DeviceProgram | null;
-  /** Waits until every process is frozen. */
-  freeze(): Promise<void>;
-  thaw(): Promise<void>;
-  isFrozen(): boolean;
-  statistics(): CgroupStatistics;
-  /** Pids of this group and the groups under it. */
-  processes(): number[];
-  /** Sends `signal` to every process (SIGKILL by cgroup.kill where there is one, else freeze, kill, thaw). */
-  kill(signal: number): Promise<void>;
-  /** Resolves to the number of out-of-memory events so far. */
-  outOfMemoryCount(): number;
-  /** Removes the folders, with groups the container made under them; waits for dying processes. No error if gone. */
-  delete(): Promise<void>;
-}
+export type { Cgroup, CgroupOptions, CgroupPaths, CgroupVersion, DeviceProgram } from "./cgroup.js";
+export { CgroupError } from "./errors.js";
+export { UNIFIED } from "./names.js";
+export { type Stats, stringifyStats } from "./stats.js";
 
 /**
- * Finds where the container's groups are to be. Creates nothing.
- *
- * @param cgroupsPath `linux.cgroupsPath`: absolute is under the hierarchy's root, relative under the runtime's own
- *   group; absent means `/ID` under the runtime's own group as runc does it
+ * Where a container's cgroups are to be. Makes nothing.
+ * @param cgroupsPath `linux.cgroupsPath` of the configuration: absolute below where each hierarchy is mounted,
+ *   relative below our own cgroup (on v2 beside it); without one, the container's id, relative
+ * @throws CgroupError for a path that leads out of where it is put
  */
-export function planCgroup(_cgroupsPath: string | undefined, _id: string): CgroupPaths {
-  return { version: "none", folders: {} };
+export function planCgroup(cgroupsPath: string | undefined, id: string, options: CgroupOptions = {}): CgroupPaths {
+  const path = checkCgroupsPath(cgroupsPath || id);
+  const { mode, v1, unified } = options.hierarchy ?? detect({ files: options.files });
+  const folders: Record<string, string> = {};
+  for (const [controller, mount] of v1) folders[controller] = cgroupFolder(mount, path, 1);
+  if (unified) folders[UNIFIED] = cgroupFolder(unified, path, 2);
+  return { version: mode, folders };
 }
 
-/** The container's groups by what its state says. */
-export function openCgroup(_paths: CgroupPaths): Cgroup {
-  throw new ContainerError("NOT_IMPLEMENTED", "control groups are not implemented yet");
+/** The cgroup of a container by what its state says, whether it is made yet or not. @throws CgroupError */
+export function openCgroup(paths: CgroupPaths, options: CgroupOptions = {}): Cgroup {
+  for (const [controller, path] of Object.entries(paths.folders)) {
+    if (typeof path !== "string" || !path.startsWith("/") || path.split("/").includes("..")) {
+      const detail = `saved path ${JSON.stringify(path)} is no cgroup's folder`;
+      throw new CgroupError(controller || "cgroup", "invalid", detail);
+    }
+  }
+  return new Cgroup(paths, options);
 }

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { reopenCgroup } from "./cgroup.js";
-import { createCgroup } from "./create.js";
 import { detect } from "./detect.js";
+import { deviceProgram } from "./devices/program.js";
 import { CgroupError, type CgroupProblem } from "./errors.js";
+import { cgroupMounts } from "./hierarchies.js";
+import { type CgroupPaths, openCgroup, planCgroup } from "./index.js";
 import type { LinuxResources } from "./resources.js";
 import { stringifyStats } from "./stats.js";
 import { type FakeHost, fakeHost } from "./testing/fake-host.js";
@@ -27,7 +28,14 @@ const V1 = [
 ];
 
 function create(host: FakeHost, resources: LinuxResources, path = "/box/one", rootless = false) {
-  return createCgroup(detect(host), path, resources, { id: "one", rootless, files: host.files });
+  const options = { files: host.files, hierarchy: detect(host), rootless };
+  const cgroup = openCgroup(planCgroup(path, "one", options), options);
+  const program = cgroup.create(resources);
+  return Object.assign(cgroup, { program, folders: cgroup.paths.folders });
+}
+
+function reopen(host: FakeHost, paths: CgroupPaths, files = host.files) {
+  return openCgroup(JSON.parse(JSON.stringify(paths)), { files, rootless: false });
 }
 
 function refused(work: () => unknown, controller: string, problem: CgroupProblem, message?: RegExp): void {
@@ -77,10 +85,10 @@ const RESOURCES: LinuxResources = {
 test("v1: each limit goes to its controller's file", () => {
   using host = fakeHost({ v1: V1 });
   const cgroup = create(host, RESOURCES);
-  assert.equal(cgroup.paths.memory, join(host.root, "memory/box/one"));
-  assert.equal(cgroup.paths.cpuacct, cgroup.paths.cpu);
-  assert.equal(cgroup.paths["name=systemd"], join(host.root, "systemd/box/one"));
-  assert.equal(cgroup.deviceProgramFolder, undefined);
+  assert.equal(cgroup.folders.memory, join(host.root, "memory/box/one"));
+  assert.equal(cgroup.folders.cpuacct, cgroup.folders.cpu);
+  assert.equal(cgroup.folders["name=systemd"], join(host.root, "systemd/box/one"));
+  assert.equal(cgroup.program, null);
   assert.deepEqual(
     host.writes.filter((line) => !line.includes("rt_")).map((line) => line.replace("/box/one", "")),
     [
@@ -129,8 +137,9 @@ test("v2: limits in v2's files and units; controllers are enabled on the way dow
     cpu: { ...resources.cpu, realtimePeriod: undefined, realtimeRuntime: undefined },
     unified: { "memory.high": "50000000", "cgroup.max.depth": "3" },
   });
-  assert.deepEqual(cgroup.paths, { "": join(host.root, "box/one") });
-  assert.equal(cgroup.deviceProgramFolder, join(host.root, "box/one"));
+  assert.deepEqual(cgroup.paths, { version: "v2", folders: { "": join(host.root, "box/one") } });
+  assert.equal(cgroup.program!.folder, join(host.root, "box/one"));
+  assert.deepEqual(cgroup.program!.instructions, deviceProgram(RESOURCES.devices!));
   const enable = "+cpuset +cpu +io +memory +hugetlb +pids +rdma";
   assert.deepEqual(
     host.writes.map((line) => line.replace("box/one/", "")),
@@ -286,7 +295,7 @@ test("a cgroup with processes in it is somebody else's", () => {
   for (const options of [{ v1: ["memory"] }, { unified: "" }]) {
     using host = fakeHost(options);
     const cgroup = create(host, {});
-    writeFileSync(join(Object.values(cgroup.paths)[0]!, "cgroup.procs"), "12\n13\n");
+    writeFileSync(join(Object.values(cgroup.folders)[0]!, "cgroup.procs"), "12\n13\n");
     refused(() => create(host, {}), "cgroup", "invalid", /in use already, by 2 processes \(12, 13\)/);
   }
 });
@@ -296,7 +305,10 @@ test("rootless: hierarchies that cannot be written are done without, unless limi
     using host = fakeHost(options);
     host.refuse("mkdir", "EACCES");
     host.refuse("cgroup.subtree_control", "EACCES");
-    assert.deepEqual(create(host, { devices: [{ allow: false }] }, "/box", true).paths, {});
+    const cgroup = create(host, { devices: [{ allow: false }] }, "/box", true);
+    assert.equal(cgroup.program, null);
+    assert.equal(cgroup.exists(), false);
+    cgroup.addProcess(3);
     refused(() => create(host, {}, "/box", false), options.v1 ? "memory" : "cgroup", "not-permitted");
     refused(
       () => create(host, { memory: { limit: 4096 } }, "/box", true),
@@ -312,17 +324,17 @@ test("processes, statistics and removal, from saved paths", async () => {
     unified: "unified",
     controllers: "",
   });
-  const made = create(host, {});
-  const cgroup = reopenCgroup(JSON.parse(JSON.stringify(made.paths)), { files: host.files });
-  const nested = join(cgroup.paths.freezer!, "inner/most");
-  host.files.mkdir(join(cgroup.paths.freezer!, "inner"));
+  const { folders, paths } = create(host, {});
+  const cgroup = reopen(host, paths);
+  const nested = join(folders.freezer!, "inner/most");
+  host.files.mkdir(join(folders.freezer!, "inner"));
   host.files.mkdir(nested);
   writeFileSync(join(nested, "cgroup.procs"), "31\n30\n");
-  writeFileSync(join(cgroup.paths.freezer!, "cgroup.procs"), "5\n0\n");
+  writeFileSync(join(folders.freezer!, "cgroup.procs"), "5\n0\n");
   assert.deepEqual(cgroup.processes(), [5, 30, 31]);
   assert.deepEqual(cgroup.processes(false), [5]);
 
-  const stats = JSON.parse(stringifyStats(cgroup.stats()));
+  const stats = JSON.parse(stringifyStats(cgroup.statistics()));
   assert.deepEqual(stats.cpu.usage, {
     total: 3e9,
     percpu: [3, 7],
@@ -335,26 +347,28 @@ test("processes, statistics and removal, from saved paths", async () => {
   assert.deepEqual([stats.memory.usage.usage, stats.memory.usage.max, stats.memory.cache], [4096, 8192, 11]);
   assert.deepEqual(stats.pids, { current: 2 });
   assert.deepEqual(stats.blkio.ioServiceBytesRecursive[1], { major: 8, minor: 0, op: "Write", value: 512 });
-  assert.match(stringifyStats(cgroup.stats()), /"limit":9223372036854771712,/, "64 bits, written exactly");
+  assert.match(stringifyStats(cgroup.statistics()), /"limit":9223372036854771712,/, "64 bits, written exactly");
 
-  for (const folder of [nested, cgroup.paths.freezer!]) writeFileSync(join(folder, "cgroup.procs"), "");
+  for (const folder of [nested, folders.freezer!]) writeFileSync(join(folder, "cgroup.procs"), "");
   await cgroup.delete();
   assert.equal(cgroup.exists(), false);
   await cgroup.delete();
   assert.deepEqual(cgroup.processes(), []);
-  assert.throws(() => reopenCgroup({ memory: "/sys/../etc" }), CgroupError);
-  assert.throws(() => reopenCgroup({ memory: "relative" }), CgroupError);
+  for (const memory of ["/sys/../etc", "relative"]) {
+    assert.throws(() => reopen(host, { version: "v1", folders: { memory } }), CgroupError);
+  }
 });
 
 test("v2: statistics in v1's terms, freezing and killing by the kernel's files", async () => {
   using host = fakeHost({ unified: "" });
   const cgroup = create(host, {});
-  const stats = cgroup.stats();
+  const stats = cgroup.statistics();
   assert.deepEqual(
     [stats.cpu.usage.total, stats.cpu.usage.user, stats.cpu.throttling.throttledTime],
     [30000n, 10000n, 5000n],
   );
   assert.equal(stats.memory.usage.failcnt, 7n);
+  assert.equal(cgroup.outOfMemoryCount(), 1);
   assert.equal(stats.memory.swap.usage, 4196n);
   assert.match(stringifyStats(stats), /"limit":18446744073709551615/);
   assert.deepEqual(stats.blkio.ioServicedRecursive![1], { major: 254, minor: 0, op: "Write", value: 2n });
@@ -364,14 +378,14 @@ test("v2: statistics in v1's terms, freezing and killing by the kernel's files",
   assert.equal(cgroup.isFrozen(), true);
   await cgroup.thaw();
   assert.equal(cgroup.isFrozen(), false);
-  await cgroup.killAll(9);
+  await cgroup.kill(9);
   assert.deepEqual(host.writes, ["box/one/cgroup.freeze 1", "box/one/cgroup.freeze 0", "box/one/cgroup.kill 1"]);
 });
 
 test("v2: an exec beside a process that the container moved below itself", () => {
   using host = fakeHost({ unified: "" });
   const cgroup = create(host, {});
-  const inner = join(cgroup.paths[""]!, "inner");
+  const inner = join(cgroup.folders[""]!, "inner");
   host.files.mkdir(inner);
   mkdirSync(join(host.root, "elsewhere"));
   writeFileSync(join(inner, "cgroup.procs"), `${process.pid}\n`);
@@ -380,11 +394,25 @@ test("v2: an exec beside a process that the container moved below itself", () =>
     ...host.files,
     read: (path: string) => (path.startsWith("/proc/") ? "0::/box/one/inner\n" : host.files.read(path)),
   };
-  reopenCgroup(cgroup.paths, { files }).addProcess(99, process.pid);
+  reopen(host, cgroup.paths, files).addProcess(99, process.pid);
   assert.equal(host.writes.at(-1), "box/one/inner/cgroup.procs 99");
   const outside = {
     ...host.files,
     read: (path: string) => (path.startsWith("/proc/") ? "0::/elsewhere\n" : host.files.read(path)),
   };
-  refused(() => reopenCgroup(cgroup.paths, { files: outside }).addProcess(99, process.pid), "cgroup", "busy");
+  refused(() => reopen(host, cgroup.paths, outside).addProcess(99, process.pid), "cgroup", "busy");
+});
+
+test("the hierarchies that a container sees", () => {
+  using host = fakeHost({ v1: ["cpu,cpuacct", "systemd"], unified: "unified", controllers: "" });
+  const { paths, folders } = create(host, {});
+  const show = (from: CgroupPaths) =>
+    cgroupMounts(from, detect(host)).map(({ name, data, controllers, folder }) => [name, data, controllers, folder]);
+  const all = [
+    ["cpu,cpuacct", "cpu,cpuacct", ["cpu", "cpuacct"], folders.cpu],
+    ["systemd", "none,name=systemd", [], folders["name=systemd"]],
+    ["unified", "", [], folders[""]],
+  ];
+  assert.deepEqual(show(paths), all);
+  assert.deepEqual(show({ ...paths, folders: { "": folders[""]! } }), all.slice(2));
 });
