@@ -1,7 +1,8 @@
 /** What the two versions of the block I/O controller share. */
+
+import type { BlockIoResources } from "../spec/config.js";
 import { integer } from "./control-folder.js";
 import { isGiven } from "./controller.js";
-import type { BlockIoResources } from "./resources.js";
 
 /** The configuration's four lists, by the names that io.max has for them. */
 export const THROTTLES = [

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { Resources } from "../spec/config.js";
 import { detect } from "./detect.js";
 import { deviceProgram } from "./devices/program.js";
 import { CgroupError, type CgroupProblem } from "./errors.js";
 import { cgroupMounts } from "./hierarchies.js";
 import { type CgroupPaths, openCgroup, planCgroup } from "./index.js";
-import type { LinuxResources } from "./resources.js";
 import { stringifyStats } from "./stats.js";
 import { type FakeHost, fakeHost } from "./testing/fake-host.js";
 import { weightOfShares } from "./v2/cpu.js";
@@ -27,7 +27,7 @@ const V1 = [
   "systemd",
 ];
 
-function create(host: FakeHost, resources: LinuxResources, path = "/box/one", rootless = false) {
+function create(host: FakeHost, resources: Resources, path = "/box/one", rootless = false) {
   const options = { files: host.files, hierarchy: detect(host), rootless };
   const cgroup = openCgroup(planCgroup(path, "one", options), options);
   const program = cgroup.create(resources);
@@ -47,7 +47,7 @@ function refused(work: () => unknown, controller: string, problem: CgroupProblem
   });
 }
 
-const RESOURCES: LinuxResources = {
+const RESOURCES: Resources = {
   devices: [
     { allow: false, access: "rwm" },
     { allow: true, type: "c", major: 1, minor: 3, access: "rwm" },
@@ -194,7 +194,7 @@ test("shares become a weight with the defaults on each other", () => {
 test("memory and swap on v2", () => {
   using host = fakeHost({ unified: "" });
   const cgroup = create(host, {});
-  const update = (memory: LinuxResources["memory"]) => {
+  const update = (memory: Resources["memory"]) => {
     host.writes.length = 0;
     cgroup.update({ memory });
     return host.writes.map((line) => line.replace("box/one/memory.", ""));

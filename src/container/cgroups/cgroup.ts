@@ -1,6 +1,7 @@
 /** A container's control group in all hierarchies of the host, by writing to cgroupfs. */
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Resources } from "../spec/config.js";
 import { ControlFolder } from "./control-folder.js";
 import type { Controller } from "./controller.js";
 import { detect, type Hierarchy, readControllers } from "./detect.js";
@@ -11,7 +12,6 @@ import { makeFolders } from "./folders.js";
 import { type Freezer, v1Freezer, v2Freezer } from "./freezer.js";
 import { UNIFIED, v1Name } from "./names.js";
 import { foldersBelow, processesIn } from "./processes.js";
-import type { LinuxResources } from "./resources.js";
 import { emptyStats, parseFlat, type Stats } from "./stats.js";
 import { V1_CONTROLLERS } from "./v1/controllers.js";
 import { V2_CONTROLLERS } from "./v2/controllers.js";
@@ -86,7 +86,7 @@ export class Cgroup {
    * @returns the device program to attach before the first process enters, null where none is needed
    * @throws CgroupError that names the controller that cannot be had
    */
-  create(resources: LinuxResources): DeviceProgram | null {
+  create(resources: Resources): DeviceProgram | null {
     const hierarchy = this.hierarchy ?? detect({ files: this.files });
     const { version, folders } = this.paths;
     if (version === "none" && !this.rootless) {
@@ -119,7 +119,7 @@ export class Cgroup {
    * @returns the device program to attach, null where none is needed
    * @throws CgroupError that names the controller
    */
-  update(resources: LinuxResources): DeviceProgram | null {
+  update(resources: Resources): DeviceProgram | null {
     const asked = this.rootless ? { ...resources, devices: undefined } : resources;
     const { unified } = this;
     if (asked.unified && Object.keys(asked.unified).length > 0 && this.paths.version !== "v2") {
@@ -131,7 +131,7 @@ export class Cgroup {
     return program;
   }
 
-  private deviceProgram({ devices }: LinuxResources): DeviceProgram | null {
+  private deviceProgram({ devices }: Resources): DeviceProgram | null {
     if (!devices || this.folderOf("devices") !== undefined) return null;
     const { unified } = this;
     if (unified === undefined) {
@@ -142,7 +142,7 @@ export class Cgroup {
   }
 
   /** The controllers that the resources ask something of. @throws CgroupError for one without a cgroup */
-  private askedControllers(resources: LinuxResources): { controller: Controller; folder: ControlFolder }[] {
+  private askedControllers(resources: Resources): { controller: Controller; folder: ControlFolder }[] {
     const asked: { controller: Controller; folder: ControlFolder }[] = [];
     for (const controller of V1_CONTROLLERS) {
       if (!controller.isAsked(resources)) continue;

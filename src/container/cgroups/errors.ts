@@ -1,3 +1,5 @@
+import { ContainerError } from "../errors.js";
+
 /** Why a cgroup cannot be had: so that a caller can decide, where a rootless container goes on without. */
 export type CgroupProblem =
   /** The configuration asks for something that no kernel could do. */
@@ -12,9 +14,7 @@ export type CgroupProblem =
   | "busy";
 
 /** A control group cannot be made, limited, entered or removed. The message names the controller. */
-export class CgroupError extends Error {
-  override readonly name = "CgroupError";
-  readonly code = "CGROUP";
+export class CgroupError extends ContainerError {
   /**
    * @param controller the controller as the kernel calls it; "cgroup" for what belongs to no controller
    * @param problem the kind of trouble
@@ -26,7 +26,7 @@ export class CgroupError extends Error {
     readonly detail: string,
     options?: ErrorOptions,
   ) {
-    super(`cgroup controller ${controller}: ${detail}`.replace("controller cgroup: ", ""), options);
+    super("CGROUP_FAILED", `cgroup controller ${controller}: ${detail}`.replace("controller cgroup: ", ""), options);
   }
 }
 

@@ -1,12 +1,12 @@
 /** Makes a container's folders in the hierarchies of the host. */
 import { posix } from "node:path";
+import type { Resources } from "../spec/config.js";
 import { ControlFolder } from "./control-folder.js";
 import type { CgroupMount, Hierarchy } from "./detect.js";
 import { CgroupError, invalid } from "./errors.js";
 import { type CgroupFiles, errnoOf } from "./files.js";
 import { UNIFIED, v1Name } from "./names.js";
 import { processesIn } from "./processes.js";
-import type { LinuxResources } from "./resources.js";
 import { V1_CONTROLLERS } from "./v1/controllers.js";
 import { V2_CONTROLLERS } from "./v2/controllers.js";
 import { makeV2Folder } from "./v2/folders.js";
@@ -26,7 +26,7 @@ export interface Making {
 export function makeFolders(
   hierarchy: Hierarchy,
   planned: Readonly<Record<string, string>>,
-  resources: LinuxResources,
+  resources: Resources,
   making: Making,
 ): void {
   for (const [controller, mount] of hierarchy.v1) {
@@ -55,7 +55,7 @@ export function makeFolders(
 }
 
 /** The controllers of the v2 hierarchy that have something to do. */
-function neededOfV2(resources: LinuxResources, { mode, v1 }: Hierarchy): Set<string> {
+function neededOfV2(resources: Resources, { mode, v1 }: Hierarchy): Set<string> {
   const needed = mode === "v2" ? unifiedControllers(resources.unified) : new Set<string>();
   for (const controller of V2_CONTROLLERS) {
     if (!v1.has(v1Name(controller.name)) && controller.isAsked(resources)) needed.add(controller.name);
@@ -75,7 +75,7 @@ function tolerating({ rootless }: Making, isAsked: boolean, make: () => void): v
 }
 
 /** Device rules do not count: see CgroupOptions.rootless. */
-function controllerAsks(name: string, resources: LinuxResources): boolean {
+function controllerAsks(name: string, resources: Resources): boolean {
   return name !== "devices" && (V1_CONTROLLERS.find((one) => one.name === name)?.isAsked(resources) ?? false);
 }
 
@@ -112,7 +112,7 @@ function between(mountPoint: string, folder: string): string[] {
   return components.map((_, index) => posix.join(mountPoint, ...components.slice(0, index + 1)));
 }
 
-function prepare(name: string, mount: CgroupMount, path: string, resources: LinuxResources, { files }: Making): void {
+function prepare(name: string, mount: CgroupMount, path: string, resources: Resources, { files }: Making): void {
   const controller = V1_CONTROLLERS.find((one) => one.name === name);
   if (!controller?.prepare) return;
   const parents = [mount.mountPoint, ...between(mount.mountPoint, path).slice(0, -1)];

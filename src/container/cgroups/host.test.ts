@@ -5,9 +5,9 @@ import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Resources } from "../spec/config.js";
 import { detect } from "./detect.js";
 import { type Cgroup, CgroupError, openCgroup, planCgroup } from "./index.js";
-import type { LinuxResources } from "./resources.js";
 
 const HIERARCHY = detect();
 
@@ -31,7 +31,7 @@ function lacking(...controllers: string[]): string | false {
 
 let count = 0;
 
-async function withCgroup(resources: LinuxResources, work: (cgroup: Cgroup) => Promise<void>): Promise<void> {
+async function withCgroup(resources: Resources, work: (cgroup: Cgroup) => Promise<void>): Promise<void> {
   const id = `ringvisor-test-${process.pid}-${count++}`;
   const cgroup = openCgroup(planCgroup(`/${id}/inner`, id));
   const parent = openCgroup(planCgroup(`/${id}`, id));

@@ -3,7 +3,7 @@
  * on cgroup v2. Encoding: Documentation/bpf/standardization/instruction-set.rst; context: struct
  * bpf_cgroup_dev_ctx in linux/bpf.h, three 32-bit words: access << 16 | type, major, minor.
  */
-import type { DeviceRule } from "../resources.js";
+import type { DeviceRule } from "../../spec/config.js";
 import { type DeviceException, type DevicePolicy, devicePolicy, MKNOD, READ, WRITE } from "./rules.js";
 
 const BPF_DEVCG_ACC_MKNOD = 1;

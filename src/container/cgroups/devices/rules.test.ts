@@ -19,7 +19,7 @@ test("from one list to another, nothing is lost meanwhile that stays", () => {
     DENY_ALL,
     { allow: true, type: "c", major: 1, minor: 3, access: "rwm" },
     { allow: true, type: "c", major: 1, minor: 5, access: "r" },
-    { allow: true, type: "u", major: 1, minor: 9, access: "r" },
+    { allow: true, type: "c", major: 1, minor: 9, access: "r" },
   ] as const;
   assert.deepEqual(writes(list, rules), ["devices.deny c 1:5 w", "devices.deny b 8:* r", "devices.allow c 1:9 r"]);
   assert.deepEqual(writes("c 1:3 rwm\nc 1:5 r\nc 1:9 r\n", rules), []);

@@ -2,8 +2,9 @@
  * Device rules, as cgroup v1's devices controller understands a sequence of writes to devices.allow and
  * devices.deny (Documentation/admin-guide/cgroup-v1/devices.rst), for both versions alike.
  */
+
+import type { DeviceRule } from "../../spec/config.js";
 import { invalid } from "../errors.js";
-import type { DeviceRule } from "../resources.js";
 
 export const READ = 1;
 export const WRITE = 2;
@@ -68,16 +69,14 @@ export function devicePolicy(rules: readonly DeviceRule[]): DevicePolicy {
 /** Undefined for a rule about all devices, whose other fields the kernel does not look at. */
 function parseRule(rule: DeviceRule, index: number): DeviceException | undefined {
   const refuse = (detail: string) => invalid("devices", `rule ${index}: ${detail}`);
-  const { type = "a", access = "" } = rule;
+  const { type = "a", access = "rwm" } = rule;
   if (typeof rule.allow !== "boolean") throw refuse("allow is not true or false");
-  if (access !== "" && !/^[rwm]+$/.test(access)) throw refuse(`access ${JSON.stringify(access)} is not of r, w and m`);
+  if (!/^[rwm]*$/.test(access)) throw refuse(`access ${JSON.stringify(access)} is not of r, w and m`);
   if (type === "a") return undefined;
-  if (type === "p") throw refuse("pipes are under no device controller");
-  if (type !== "c" && type !== "u" && type !== "b")
-    throw refuse(`type ${JSON.stringify(type)} is none of a, c, u and b`);
+  if (type !== "c" && type !== "b") throw refuse(`type ${JSON.stringify(type)} is none of a, b and c`);
   if (access === "") throw refuse("access is empty");
   return {
-    type: type === "b" ? "b" : "c",
+    type,
     major: number(rule.major, "major", refuse),
     minor: number(rule.minor, "minor", refuse),
     access: [...access].reduce((bits, letter) => bits | ACCESS[letter]!, 0),

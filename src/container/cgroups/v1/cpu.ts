@@ -1,8 +1,9 @@
 /** Documentation/scheduler/sched-design-CFS.rst, sched-bwc.rst and sched-rt-group.rst. */
+
+import type { CpuResources, Resources } from "../../spec/config.js";
 import { type ControlFolder, integer } from "../control-folder.js";
 import { type Controller, isGiven } from "../controller.js";
 import { CgroupError } from "../errors.js";
-import type { CpuResources, LinuxResources } from "../resources.js";
 import { parseFlat, parsePressure } from "../stats.js";
 
 export const cpu: Controller = {
@@ -25,7 +26,7 @@ export const cpu: Controller = {
     if (asked) setRealtime(folder, asked);
   },
 
-  set(folder, { cpu: asked }: LinuxResources) {
+  set(folder, { cpu: asked }: Resources) {
     if (!asked) return;
     // The kernel refuses shares while a cgroup is idle.
     if (isGiven(asked.idle) || (asked.idle === 0 && folder.has("cpu.idle"))) {

@@ -1,8 +1,9 @@
 /** Documentation/admin-guide/cgroup-v2.rst, "CPU Interface Files". */
+
+import type { CpuResources } from "../../spec/config.js";
 import { type ControlFolder, integer } from "../control-folder.js";
 import { type Controller, isGiven } from "../controller.js";
 import { invalid } from "../errors.js";
-import type { CpuResources } from "../resources.js";
 import { parseFlat, parsePressure } from "../stats.js";
 
 const DEFAULT_PERIOD = "100000";

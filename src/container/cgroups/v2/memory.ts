@@ -1,9 +1,10 @@
 /** Documentation/admin-guide/cgroup-v2.rst, "Memory Interface Files". */
+
+import type { MemoryResources } from "../../spec/config.js";
 import { type ControlFolder, integer } from "../control-folder.js";
 import { type Controller, isGiven } from "../controller.js";
 import { CgroupError, invalid } from "../errors.js";
 import { checkAgainstUse } from "../memory-check.js";
-import type { MemoryResources } from "../resources.js";
 import { parseFlat, parsePressure, UNLIMITED } from "../stats.js";
 
 export const memory: Controller = {

@@ -1,15 +1,16 @@
 /** `linux.resources.unified`: v2's control files by their own names. */
+
+import type { Resources } from "../../spec/config.js";
 import { ControlFolder } from "../control-folder.js";
 import { CgroupError, invalid } from "../errors.js";
 import type { CgroupFiles } from "../files.js";
-import type { LinuxResources } from "../resources.js";
 
 /** Limits among the files that belong to no controller. The others move, stop or kill processes. */
 const CORE_LIMITS = ["cgroup.max.descendants", "cgroup.max.depth", "cgroup.pressure"];
 const MAX_VALUE = 4096;
 
 /** The controllers that the map's keys belong to. @throws CgroupError for keys that are no control file's name */
-export function unifiedControllers(unified: LinuxResources["unified"]): Set<string> {
+export function unifiedControllers(unified: Resources["unified"]): Set<string> {
   const controllers = new Set<string>();
   for (const [key, value] of Object.entries(unified ?? {})) {
     const match = /^([a-z0-9_]+)\.[A-Za-z0-9_.-]+$/.exec(key);
@@ -27,7 +28,7 @@ export function setUnified(
   path: string,
   files: CgroupFiles,
   available: readonly string[],
-  unified: LinuxResources["unified"],
+  unified: Resources["unified"],
 ): void {
   for (const controller of unifiedControllers(unified)) {
     if (!available.includes(controller)) {
