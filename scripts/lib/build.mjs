@@ -1,7 +1,7 @@
 // Builds dist/ from src/: TypeScript by tsc, the core by the AssemblyScript compiler. What is up to date is skipped.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { progress, ROOT, runTool } from "./project.mjs";
 
@@ -9,6 +9,7 @@ const SOURCES = "src";
 const CORE = "src/accel/translate/core";
 const CORE_ENTRY = `${CORE}/index.ts`;
 const CORE_OUTPUT = "dist/accel/translate/core.wasm";
+const PROGRAMS = ["dist/cli/main.js", "dist/cli/oci-main.js"];
 const STAMP = "dist/.build.json";
 /** One core for all machines: its memory is imported, the first 4 KiB stay empty so that a null address is never data. */
 const CORE_OPTIONS = [
@@ -91,6 +92,8 @@ export function build() {
   if (!existsSync(join(ROOT, STAMP))) rmSync(join(ROOT, "dist/.tsbuildinfo"), { force: true });
   if (runTool("typescript/bin/tsc", ["-p", "."], { stdio }) !== 0) return false;
   sweep(files);
+  // npm does this when it links a package; engines take the runtime by its path.
+  for (const program of PROGRAMS) if (existsSync(join(ROOT, program))) chmodSync(join(ROOT, program), 0o755);
   let core = stamp.core;
   if (existsSync(join(ROOT, CORE_ENTRY))) {
     core = coreDigest(files);

@@ -9,6 +9,7 @@ const TOOLS = [
   { program: "objcopy", packages: ["binutils"] },
   { program: "gdb", packages: ["gdb"] },
   { program: "script", packages: ["bsdutils"] },
+  { program: "busybox", packages: ["busybox-static"] },
 ];
 
 function has(program) {

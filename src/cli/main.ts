@@ -23,7 +23,7 @@ const COMMANDS: Record<string, Command> = {
   cp: { summary: "copy files into or out of an instance", load: null },
   snapshot: { summary: "save, restore, list or remove snapshots", load: null },
   image: { summary: "pull, import, list or remove images", load: null },
-  oci: { summary: "the OCI runtime's verbs", load: null },
+  oci: { summary: "the OCI runtime's verbs", load: () => import("./oci.js") },
   audit: { summary: "find sensitive unprivileged instructions", load: null },
   compare: { summary: "measure the four techniques", load: null },
 };

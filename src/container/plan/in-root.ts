@@ -11,7 +11,11 @@ export function openInRoot(
   root: Slot,
   path: string,
   flags: number,
-  { ignore, resolve = 0, result = program.slot() }: { ignore?: readonly number[]; resolve?: number; result?: Slot } = {},
+  {
+    ignore,
+    resolve = 0,
+    result = program.slot(),
+  }: { ignore?: readonly number[]; resolve?: number; result?: Slot } = {},
 ): Slot {
   const how = program.words([flags | C.O_CLOEXEC, 0, C.RESOLVE_IN_ROOT | resolve]);
   program.call(step, "openat2", [root, program.string(path), how, HOW_SIZE], { result, ignore });

@@ -77,7 +77,9 @@ export function makeTimeNamespace(
   if (lines.length > 0) {
     const step = "set the time namespace's offsets";
     const content = lines.join("");
-    program.call(step, "openat", [proc, program.string("self/timens_offsets"), C.O_WRONLY | C.O_CLOEXEC], { result: fd });
+    program.call(step, "openat", [proc, program.string("self/timens_offsets"), C.O_WRONLY | C.O_CLOEXEC], {
+      result: fd,
+    });
     program.call(step, "write", [fd, program.string(content), content.length]);
     program.call(step, "close", [fd]);
   }

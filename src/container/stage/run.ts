@@ -41,7 +41,7 @@ export class Stage {
   readonly #program: StageProgram;
   readonly #channel: Socket;
   readonly child: ChildProcess;
-  #received = Buffer.alloc(0);
+  #received: Buffer = Buffer.alloc(0);
   #ended = false;
   #wake: (() => void) | null = null;
   /** Resolves when the stage's first process has ended. */

@@ -50,7 +50,10 @@ const LOCK_WAIT_MS = 10;
 
 export function validateId(id: string): void {
   if (!ID_PATTERN.test(id) || id === "." || id === ".." || id.length > 255) {
-    throw new ContainerError("USAGE", `invalid container id ${JSON.stringify(id)}: letters, digits and _ + - . are good`);
+    throw new ContainerError(
+      "USAGE",
+      `invalid container id ${JSON.stringify(id)}: letters, digits and _ + - . are good`,
+    );
   }
 }
 

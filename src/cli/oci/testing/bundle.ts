@@ -1,0 +1,121 @@
+/** Bundles for tests: a root file system of Debian's static busybox, and the runtime's command line. */
+import { spawnSync } from "node:child_process";
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Config, Process } from "../../../container/spec/config.js";
+
+const MAIN = fileURLToPath(new URL("../../oci-main.js", import.meta.url));
+/** Whatever takes longer hangs. */
+const TIMEOUT_MS = 60_000;
+const APPLETS = [
+  ...[
+    "sh",
+    "cat",
+    "chmod",
+    "chown",
+    "dd",
+    "echo",
+    "env",
+    "false",
+    "grep",
+    "hostname",
+    "id",
+    "kill",
+    "ln",
+    "ls",
+    "mkdir",
+  ],
+  ...["mknod", "mount", "ps", "pwd", "readlink", "rm", "sleep", "stat", "stty", "test", "touch", "trap", "true", "tty"],
+  ...["ulimit", "umount", "wc", "head", "sort", "tr", "cut", "ip", "unshare", "setsid", "nc", "date", "sync", "seq"],
+];
+
+function findBusybox(): string | undefined {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  return folders.map((folder) => join(folder, "busybox")).find((file) => existsSync(file));
+}
+
+/** Why containers cannot be tested here; false where they can. */
+export function whyNot(): string | false {
+  if (process.platform !== "linux" || process.arch !== "x64") return "containers need Linux on x86-64";
+  if (process.geteuid?.() !== 0) return "needs root";
+  const busybox = findBusybox();
+  if (busybox === undefined) return "needs busybox (Debian: busybox-static)";
+  // A program interpreter means that it needs libraries, which a bundle does not have.
+  if (readFileSync(busybox).includes("/ld-linux")) return "needs a static busybox (Debian: busybox-static)";
+  if (spawnSync("unshare", ["-mpf", "true"]).status !== 0) return "this host's root may not make namespaces";
+  return false;
+}
+
+/** A folder with a root file system, a state directory, and whatever containers a test makes in it. */
+export class TestBundle implements Disposable {
+  readonly folder = mkdtempSync(join(tmpdir(), "ringvisor-oci-"));
+  readonly rootfs = join(this.folder, "rootfs");
+  readonly state = join(this.folder, "state");
+
+  constructor() {
+    for (const name of ["bin", "etc", "tmp", "proc", "sys", "dev"])
+      mkdirSync(join(this.rootfs, name), { recursive: true });
+    copyFileSync(findBusybox() as string, join(this.rootfs, "bin/busybox"));
+    for (const name of APPLETS) symlinkSync("busybox", join(this.rootfs, "bin", name));
+  }
+
+  /** Writes config.json: what `spec` prints, changed by `edit`. */
+  configure(edit: (config: Mutable<Config>) => void): void {
+    const { stdout } = this.run("spec", "--print");
+    const config = JSON.parse(stdout) as Mutable<Config>;
+    config.process!.terminal = false;
+    edit(config);
+    writeFileSync(join(this.folder, "config.json"), JSON.stringify(config));
+  }
+
+  /** Runs a shell script in a new container, in the foreground. */
+  script(script: string, edit: (config: Mutable<Config>) => void = () => {}, options: string[] = []) {
+    this.configure((config) => {
+      config.process!.args = ["sh", "-c", script];
+      edit(config);
+    });
+    return this.run("run", ...options, "test");
+  }
+
+  /** Output goes by files: a container that is created keeps its streams open after the runtime's end. */
+  run(...args: string[]): { stdout: string; stderr: string; status: number | null } {
+    const files = ["stdout", "stderr"].map((name) => join(this.folder, name));
+    const fds = files.map((file) => openSync(file, "w+"));
+    const { status } = spawnSync(process.execPath, [MAIN, "--root", this.state, ...args], {
+      cwd: this.folder,
+      stdio: ["ignore", ...fds],
+      timeout: TIMEOUT_MS,
+    });
+    for (const fd of fds) closeSync(fd);
+    const [stdout, stderr] = files.map((file) => readFileSync(file, "utf8"));
+    return { stdout, stderr, status };
+  }
+
+  [Symbol.dispose](): void {
+    for (const id of existsSync(this.state) ? this.run("list", "--quiet").stdout.split("\n").filter(Boolean) : []) {
+      this.run("delete", "--force", id);
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** For tests, which change a configuration in place. */
+export type Mutable<T> = T extends readonly (infer Item)[]
+  ? Mutable<Item>[]
+  : T extends object
+    ? { -readonly [Key in keyof T]: Mutable<T[Key]> }
+    : T;
+export type MutableProcess = Mutable<Process>;

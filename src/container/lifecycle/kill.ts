@@ -1,0 +1,47 @@
+/** `kill`: a signal to a container's first process, or to all of them. */
+import { constants } from "node:os";
+import { ContainerError } from "../errors.js";
+import type { ContainerRecord, Store } from "../state/store.js";
+import { statusOf } from "./status.js";
+
+const SIGRTMIN = 34;
+const SIGRTMAX = 64;
+
+/** A number, or a name with or without SIG, in any case. @throws ContainerError `USAGE` */
+export function parseSignal(text: string): number {
+  if (/^\d+$/.test(text) && Number(text) <= SIGRTMAX) return Number(text);
+  const name = text.toUpperCase().replace(/^SIG/, "");
+  const realTime = /^RT(MIN|MAX)(?:([+-]\d+))?$/.exec(name);
+  if (realTime) {
+    const number = (realTime[1] === "MIN" ? SIGRTMIN : SIGRTMAX) + Number(realTime[2] ?? 0);
+    if (number >= SIGRTMIN && number <= SIGRTMAX) return number;
+  }
+  const signals = constants.signals as Readonly<Record<string, number>>;
+  if (Object.hasOwn(signals, `SIG${name}`)) return signals[`SIG${name}`];
+  throw new ContainerError("USAGE", `unknown signal ${JSON.stringify(text)}`);
+}
+
+/** Returns false where there is no such process any more. */
+export function signalProcess(pid: number, signal: number): boolean {
+  try {
+    process.kill(pid, signal);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
+  }
+}
+
+/** @throws ContainerError `WRONG_STATE` for a container that has stopped */
+export async function killContainer(
+  store: Store,
+  record: ContainerRecord,
+  signal: number,
+  all: boolean,
+): Promise<void> {
+  void all;
+  const status = statusOf(store, record);
+  if (status === "stopped" || record.process === null || !signalProcess(record.process.pid, signal)) {
+    throw new ContainerError("WRONG_STATE", "container not running");
+  }
+}
