@@ -234,6 +234,19 @@ function setScheduling(program: StageProgram, { scheduler, ioPriority }: Process
   }
 }
 
+/**
+ * Links in /proc/self/fd lead to what the stage holds open, the host's folders among it (CVE-2024-21626). What
+ * cannot be reached from the root has a path that does not start with a slash.
+ */
+function refuseOutside(program: StageProgram, cwd: string): void {
+  const step = `enter process.cwd ${cwd}, which must lie in the container`;
+  const path = program.buffer(C.PATH_MAX);
+  const first = program.slot();
+  program.call(step, "getcwd", [path, C.PATH_MAX]);
+  program.read(first, path, 1);
+  program.when(first, "notEqual", "/".charCodeAt(0), () => program.fail(step, C.ERRNO.EACCES));
+}
+
 const PERSONALITIES: Readonly<Record<string, number>> = { LINUX: 0, LINUX32: 8 };
 
 export interface ProcessPlan {
@@ -287,6 +300,7 @@ export function planProcess(program: StageProgram, plan: ProcessPlan): void {
   program.call("enter process.cwd", "chdir", [cwd], { result: chdir, ignore: "all" });
   setUser(program, process, plan);
   program.when(chdir, "notEqual", 0, () => program.call(`enter process.cwd ${process.cwd}`, "chdir", [cwd]));
+  refuseOutside(program, process.cwd);
   setCapabilities(program, process);
   const found = findProgram(program, process);
   plan.whenReady();

@@ -149,19 +149,23 @@ function search(program: BackwardProgram, ranges: readonly Range[], target: (ran
 
 /** The calls of one ABI: ranges up to the end of its numbers. */
 function rangesOf(profile: Profile, abi: Abi, first: number): Range[] {
-  const ranges: Range[] = [{ from: first, rules: always(profile.defaultValue) }];
-  for (const [number, rules] of [...rulesByNumber(profile, abi)].sort(([a], [b]) => a - b)) {
+  const byDefault = always(profile.defaultValue);
+  const ranges: Range[] = [{ from: first, rules: byDefault }];
+  const found = rulesByNumber(profile, abi);
+  for (const number of Float64Array.from(found.keys()).sort()) {
     if (ranges.at(-1)!.from === number) ranges.pop();
-    ranges.push({ from: number, rules }, { from: number + 1, rules: always(profile.defaultValue) });
+    ranges.push({ from: number, rules: found.get(number)! }, { from: number + 1, rules: byDefault });
   }
   const action = (profile.defaultValue & 0xffff_0000) >>> 0;
   if (action === RETURN.ALLOW || action === RETURN.LOG || action === RETURN.TRACE) return ranges;
-  const named = [...profile.names].flatMap((name) => SYSCALLS[abi].get(name) ?? []);
-  if (named.length === 0) return ranges;
+  let last = -1;
+  for (const name of profile.names) last = Math.max(last, SYSCALLS[abi].get(name) ?? -1);
+  if (last < 0) return ranges;
   // The last range starts after the last number with a rule.
-  const last = Math.max(ranges.at(-1)!.from - 1, ...named);
+  last = Math.max(last, ranges.at(-1)!.from - 1);
   if (ranges.at(-1)!.from === last + 1) ranges.pop();
-  return [...ranges, { from: last + 1, rules: always(RETURN.ERRNO | ENOSYS) }];
+  ranges.push({ from: last + 1, rules: always(RETURN.ERRNO | ENOSYS) });
+  return ranges;
 }
 
 /** The same for rules that mean the same. */

@@ -2,6 +2,7 @@
 import { ContainerError } from "../errors.js";
 import { array, boolean, type Check, checkObject, integer, oneOf, record, string } from "./checks.js";
 import type { Config, Linux, NamespaceType, Process } from "./config.js";
+import { parseExactJson, WIDE_KEYS } from "./exact-json.js";
 
 const SUPPORTED_MAJOR = "1";
 const U32_MAX = 0xffff_ffff;
@@ -15,6 +16,11 @@ const id = integer(0, U32_MAX);
 const text = string();
 const path = string({ absolute: true });
 const any: Check = () => {};
+/** Unsigned, of 64 bits: exact, so a bigint beyond 2^53. */
+const wide: Check = (value, path) => {
+  if (typeof value !== "bigint") integer(0, Number.MAX_SAFE_INTEGER)(value, path);
+  else if (value < 0n || value >> 64n !== 0n) throw new ContainerError("SPEC_INVALID", `${path} must have 64 bits`);
+};
 const number = integer(Number.MIN_SAFE_INTEGER, 2 ** 64);
 
 const idMapping = checkObject({
@@ -140,9 +146,7 @@ const seccomp = checkObject({
         required: { names: array(text), action: text },
         optional: {
           errnoRet: id,
-          args: array(
-            checkObject({ required: { index: id, value: number, op: text }, optional: { valueTwo: number } }),
-          ),
+          args: array(checkObject({ required: { index: id, value: wide, op: text }, optional: { valueTwo: wide } })),
         },
       }),
     ),
@@ -230,7 +234,7 @@ export function checkResources(value: unknown): NonNullable<NonNullable<Config["
 export function parseConfig(json: string): Config {
   let value: unknown;
   try {
-    value = JSON.parse(json);
+    value = parseExactJson(json, WIDE_KEYS);
   } catch (error) {
     throw new ContainerError("SPEC_INVALID", `config.json is not JSON: ${(error as Error).message}`);
   }

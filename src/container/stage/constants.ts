@@ -135,6 +135,8 @@ export const ERRNO = {
   EOPNOTSUPP: 95,
 } as const;
 
+export const PATH_MAX = 4096;
+
 /** st_mode and st_rdev in x86-64's struct stat, and its size. */
 export const STAT = { mode: 24, rdev: 40, size: 144 } as const;
 /** `makedev`: as struct stat has a device number. */

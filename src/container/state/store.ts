@@ -14,11 +14,12 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { CgroupPaths } from "../cgroups/index.js";
 import { ContainerError } from "../errors.js";
 import { EXEC_FIFO } from "../plan/exec-fifo.js";
 import type { Config } from "../spec/config.js";
+import { parseExactJson, stringifyExactJson, WIDE_KEYS } from "../spec/exact-json.js";
 import { identify, isAlive, type ProcessIdentity } from "./process-identity.js";
 
 /** A container's saved state. */
@@ -58,8 +59,13 @@ export function validateId(id: string): void {
 }
 
 export class Store {
+  /** Absolute: the stage works in another folder. */
+  readonly root: string;
+
   /** @param root the folder that `--root` names; made where it is missing */
-  constructor(readonly root: string) {}
+  constructor(root: string) {
+    this.root = resolve(root);
+  }
 
   folder(id: string): string {
     return join(this.root, id);
@@ -91,7 +97,7 @@ export class Store {
       }
       throw new ContainerError("FILE", `cannot make ${folder}: ${(error as Error).message}`, { cause: error });
     }
-    writeFileSync(join(folder, CONFIG_FILE), JSON.stringify(config), { mode: 0o600 });
+    writeFileSync(join(folder, CONFIG_FILE), stringifyExactJson(config), { mode: 0o600 });
     this.save(record);
   }
 
@@ -120,7 +126,7 @@ export class Store {
   }
 
   loadConfig(id: string): Config {
-    return JSON.parse(readFileSync(join(this.folder(id), CONFIG_FILE), "utf8"));
+    return parseExactJson(readFileSync(join(this.folder(id), CONFIG_FILE), "utf8"), WIDE_KEYS) as Config;
   }
 
   /** There is a folder, with or without a state in it. */

@@ -12,6 +12,7 @@ import { complaint, judge, worst } from "./lib/verdict.mjs";
  * @property {import("./lib/host.mjs").Host} host
  * @property {string} programs folder of the attacks' programs
  * @property {() => string} newFolder
+ * @property {number} rounds how often what depends on luck is tried
  */
 
 /** A container that runs one program, which reports. `change` gets config.json and the root file system's folder. */
@@ -248,7 +249,7 @@ export const ATTACKS = [
       const swapper = spawn(join(context.programs, "swap"), [folder, link], { stdio: "ignore" });
       try {
         const verdicts = [];
-        for (let round = 0; round < 20; round++) {
+        for (let round = 0; round < context.rounds; round++) {
           verdicts.push(
             await attack({ host, ...context }, ["/bin/links", host.canary], {
               mayRefuse: true,

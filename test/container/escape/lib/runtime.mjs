@@ -91,13 +91,17 @@ export class Runtime {
   }
 }
 
-/** The runtimes of this host by name; `missing` says why one is not among them. */
+/**
+ * The runtimes of this host; `missing` says why one is not among them.
+ * @param {string[]} names `ringvisor`, a program on the path, or `NAME=FILE`
+ */
 export function findRuntimes(names, folder) {
   const missing = [];
-  const runtimes = names.flatMap((name) => {
+  const runtimes = names.flatMap((spelled) => {
+    const [name, program = name] = spelled.split("=");
     const state = join(folder, `state-${name}`);
-    if (name === "ringvisor") return [new Runtime(name, [process.execPath, OURS, "oci"], state)];
-    const file = find(name);
+    if (spelled === "ringvisor") return [new Runtime(name, [process.execPath, OURS, "oci"], state)];
+    const file = program.includes("/") ? program : find(program);
     if (file === undefined) missing.push(`no ${name} on this host (Debian's ${name})`);
     return file === undefined ? [] : [new Runtime(name, [file], state)];
   });
