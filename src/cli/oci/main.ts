@@ -28,6 +28,13 @@ const VERBS: Readonly<Record<string, Entry>> = {
   state: { summary: "show a container's state", load: () => import("./verbs/state.js") },
   kill: { summary: "send a signal to a container", load: () => import("./verbs/kill.js") },
   delete: { summary: "remove what is left of a container", load: () => import("./verbs/delete.js") },
+  exec: { summary: "run a further program in a container", load: () => import("./verbs/exec.js") },
+  ps: { summary: "show a container's processes", load: () => import("./verbs/ps.js") },
+  pause: { summary: "stop a container's processes", load: () => import("./verbs/pause.js") },
+  resume: { summary: "let them go on", load: () => import("./verbs/resume.js") },
+  update: { summary: "change a container's limits", load: () => import("./verbs/update.js") },
+  events: { summary: "show statistics and when memory runs out", load: () => import("./verbs/events.js") },
+  features: { summary: "show what this runtime can do", load: () => import("./verbs/features.js") },
   spec: { summary: "write a config.json to begin with", load: () => import("./verbs/spec.js") },
   list: { summary: "list containers", load: () => import("./verbs/list.js") },
 };

@@ -1,21 +1,30 @@
 /** `create`: from a bundle to a process that waits for `start`. */
-import { readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { readFileSync, realpathSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { cgroupMounts } from "../cgroups/hierarchies.js";
+import { type Cgroup, openCgroup, planCgroup } from "../cgroups/index.js";
 import { ContainerError } from "../errors.js";
 import { planContainer } from "../plan/container.js";
-import { EVENT } from "../plan/events.js";
+import { EVENT, HOOK_STATUS } from "../plan/events.js";
+import { encodeText } from "../plan/hooks.js";
 import { creates } from "../plan/namespaces.js";
 import { FIND_PROGRAM } from "../plan/process.js";
-import { compileSeccomp } from "../seccomp/compile.js";
-import type { Config, IdMapping } from "../spec/config.js";
+import { type CompiledSeccomp, compileSeccomp } from "../seccomp/compile.js";
+import type { Config, IdMapping, Process } from "../spec/config.js";
 import { parseConfig } from "../spec/validate.js";
 import { errnoText } from "../stage/errno-text.js";
 import { Stage, StageError } from "../stage/run.js";
 import { identify } from "../state/process-identity.js";
-import { type ContainerRecord, type Store, validateId } from "../state/store.js";
+import { type ContainerRecord, type ContainerStatus, type Store, validateId } from "../state/store.js";
+import { copyUp } from "./copy-up.js";
+import { killAndWait } from "./delete.js";
+import { attachDeviceProgram } from "./device-program.js";
+import { withDefaultDevices } from "./device-rules.js";
 import { withHome } from "./home.js";
+import { runHooks } from "./hooks.js";
 import { callersFileLimit, isPrivileged } from "./host.js";
 import { writeIdMaps } from "./id-maps.js";
+import { type OciState, ociState } from "./state.js";
 
 export interface CreateOptions {
   readonly id: string;
@@ -68,11 +77,13 @@ function hostRoot(maps: readonly IdMapping[] | undefined): number {
 export async function createContainer(store: Store, options: CreateOptions): Promise<CreatedContainer> {
   validateId(options.id);
   const bundle = resolve(options.bundle);
-  const config = withDefaults(loadConfig(bundle), bundle, options);
+  const original = loadConfig(bundle);
+  const config = withDefaults(original, bundle, options);
   const rootfs = findRoot(bundle, config);
   const linux = config.linux ?? {};
   checkConsole(config, options);
-  const seccomp = linux.seccomp ? compileSeccomp(linux.seccomp, process.arch) : null;
+  const seccomp = compileFilter(config);
+  const cgroupPaths = planCgroup(linux.cgroupsPath, options.id);
   const record: ContainerRecord = {
     version: 1,
     id: options.id,
@@ -83,58 +94,150 @@ export async function createContainer(store: Store, options: CreateOptions): Pro
     owner: process.geteuid?.() ?? 0,
     phase: "creating",
     process: null,
-    cgroup: { version: "none", folders: {} },
+    cgroup: cgroupPaths,
   };
-  store.create(record, config);
-  let stage: Stage | null = null;
+  const cgroup = openCgroup(cgroupPaths);
+  store.create(record, original);
+  const undo: (() => Promise<void> | void)[] = [() => store.remove(options.id)];
   try {
-    const privileged = isPrivileged();
-    const newUser = creates(linux.namespaces ?? [], "user");
-    const { program, idmaps, hasRuntimeHooks } = planContainer({
-      config,
-      id: options.id,
-      bundle,
-      rootfs,
-      folder: store.folder(options.id),
-      preserveFds: options.preserveFds,
-      consoleSocket: options.consoleSocket,
-      seccomp,
-      noPivot: options.noPivot,
-      noNewKeyring: options.noNewKeyring,
-      cgroupMounts: [],
-      privileged,
-      stay: options.stay,
-      rootOwner: { uid: hostRoot(linux.uidMappings), gid: hostRoot(linux.gidMappings) },
-      canSetGroups: privileged || (linux.gidMappings?.length ?? 0) > 1,
-    });
-    const preserved = Array.from({ length: options.preserveFds }, (_, index) => 3 + index);
-    stage = new Stage(program, { folder: store.folder(options.id), stdio: [0, 1, 2, ...preserved] });
-    for (let index = 0; index < idmaps.length; index++) {
-      const pid = await stage.expect(EVENT.idmap + (index << 8));
-      writeIdMaps(pid, idmaps[index].uid, idmaps[index].gid, privileged);
-      stage.proceed();
-    }
-    const pid = await stage.expect(EVENT.pid);
-    const identity = identify(pid);
-    if (identity === null) throw new ContainerError("STAGE_FAILED", "the container's first process ended early");
-    let current: ContainerRecord = { ...record, process: identity };
-    store.save(current);
-    if (newUser) writeIdMaps(pid, linux.uidMappings ?? [], linux.gidMappings ?? [], privileged);
-    if (config.process!.oomScoreAdj !== undefined) {
-      writeFileSync(`/proc/${pid}/oom_score_adj`, String(config.process!.oomScoreAdj));
-    }
-    stage.proceed();
-    void hasRuntimeHooks;
-    await stage.expect(EVENT.ready);
-    current = { ...current, phase: "created" };
-    store.save(current);
-    if (options.pidFile !== null) writeFileSync(options.pidFile, String(pid));
-    return { record: current, config, stage };
+    const deviceProgram = cgroup.create(withDefaultDevices(linux.resources ?? {}));
+    undo.push(() => cgroup.delete());
+    if (deviceProgram) await attachDeviceProgram(deviceProgram, store.folder(options.id));
+    return await makeProcess(store, record, { options, config, cgroup, seccomp, undo });
   } catch (error) {
-    stage?.close();
-    store.remove(options.id);
+    for (const step of undo.reverse()) {
+      try {
+        await step();
+      } catch {
+        // The first error is the one to tell; delete --force tries the rest again.
+      }
+    }
     throw explain(error, config);
   }
+}
+
+interface Making {
+  readonly options: CreateOptions;
+  readonly config: Config;
+  readonly cgroup: Cgroup;
+  readonly seccomp: CompiledSeccomp | null;
+  /** What takes back, in reverse order, what is done. */
+  readonly undo: (() => Promise<void> | void)[];
+}
+
+async function makeProcess(store: Store, record: ContainerRecord, making: Making): Promise<CreatedContainer> {
+  const { options, config, cgroup, seccomp, undo } = making;
+  const linux = config.linux ?? {};
+  const privileged = isPrivileged();
+  const newUser = creates(linux.namespaces ?? [], "user");
+  const wantsCgroups = config.mounts?.some(({ type }) => type === "cgroup" || type === "cgroup2");
+  const { program, idmaps } = planContainer({
+    config,
+    id: options.id,
+    bundle: record.bundle,
+    rootfs: record.rootfs,
+    folder: store.folder(options.id),
+    preserveFds: options.preserveFds,
+    consoleSocket: options.consoleSocket,
+    seccomp,
+    noPivot: options.noPivot,
+    noNewKeyring: options.noNewKeyring,
+    cgroupMounts: wantsCgroups ? cgroupMounts(record.cgroup) : [],
+    privileged,
+    stay: options.stay,
+    rootOwner: { uid: hostRoot(linux.uidMappings), gid: hostRoot(linux.gidMappings) },
+    canSetGroups: privileged || (linux.gidMappings?.length ?? 0) > 1,
+  });
+  const preserved = Array.from({ length: options.preserveFds }, (_, index) => 3 + index);
+  const stage = new Stage(program, { folder: store.folder(options.id), stdio: [0, 1, 2, ...preserved] });
+  undo.push(() => stage.close());
+  for (let index = 0; index < idmaps.length; index++) {
+    const pid = await stage.expect(EVENT.idmap + (index << 8));
+    writeIdMaps(pid, idmaps[index].uid, idmaps[index].gid, privileged);
+    stage.proceed();
+  }
+  const pid = await stage.expect(EVENT.pid);
+  const identity = identify(pid);
+  if (identity === null) throw new ContainerError("STAGE_FAILED", "the container's first process ended early");
+  let current: ContainerRecord = { ...record, process: identity };
+  undo.push(() => killAndWait(current));
+  store.save(current);
+  cgroup.addProcess(pid);
+  if (newUser) writeIdMaps(pid, linux.uidMappings ?? [], linux.gidMappings ?? [], privileged);
+  setOomScore(pid, config.process!);
+  stage.proceed();
+  const hookState = (status: ContainerStatus) => ociState(current, config, status);
+  await serve(stage, { pid, rootless: !privileged, config, hookState });
+  current = { ...current, phase: "created" };
+  store.save(current);
+  if (options.pidFile !== null) writePidFile(options.pidFile, pid);
+  return { record: current, config, stage };
+}
+
+interface Service {
+  readonly pid: number;
+  readonly rootless: boolean;
+  readonly config: Config;
+  readonly hookState: (status: ContainerStatus) => OciState;
+}
+
+/** Does what the stage asks for until it is ready. */
+export async function serve(stage: Stage, { pid, rootless, config, hookState }: Service): Promise<void> {
+  for (;;) {
+    const message = await stage.next();
+    if (message === null) throw new ContainerError("STAGE_FAILED", "the container's first process ended early");
+    switch (message.event) {
+      case EVENT.ready:
+        return;
+      case EVENT.runtimeHooks:
+        await runHooks("prestart", config.hooks?.prestart, hookState("creating"));
+        await runHooks("createRuntime", config.hooks?.createRuntime, hookState("creating"));
+        stage.proceed();
+        break;
+      case EVENT.state:
+        stage.send(encodeText(JSON.stringify(hookState(HOOK_STATUS[message.value]))));
+        break;
+      case EVENT.seccompState:
+        stage.send(encodeText(JSON.stringify(seccompState(config, pid, hookState("creating")))));
+        break;
+      case EVENT.copyUp: {
+        const mounted = await stage.expect(EVENT.copyUp);
+        copyUp(`/proc/${pid}/fd/${message.value}`, `/proc/${pid}/fd/${mounted}`, rootless);
+        stage.proceed();
+        break;
+      }
+      default:
+        throw new ContainerError("STAGE_FAILED", `the stage sent an unknown event ${message.event}`);
+    }
+  }
+}
+
+/** ContainerProcessState of the specification. */
+function seccompState(config: Config, pid: number, state: OciState) {
+  const { ociVersion } = state;
+  const metadata = config.linux?.seccomp?.listenerMetadata;
+  return { ociVersion, fds: ["seccompFd"], pid, ...(metadata ? { metadata } : {}), state };
+}
+
+export function compileFilter(config: Config): CompiledSeccomp | null {
+  const seccomp = config.linux?.seccomp;
+  if (!seccomp) return null;
+  const compiled = compileSeccomp(seccomp, process.arch);
+  if (compiled.notify && !seccomp.listenerPath) {
+    throw new ContainerError("SPEC_INVALID", "linux.seccomp: SCMP_ACT_NOTIFY needs listenerPath");
+  }
+  return compiled;
+}
+
+export function setOomScore(pid: number, { oomScoreAdj }: Process): void {
+  if (oomScoreAdj !== undefined) writeFileSync(`/proc/${pid}/oom_score_adj`, String(oomScoreAdj));
+}
+
+/** Whoever waits for the file finds it whole. */
+export function writePidFile(file: string, pid: number): void {
+  const path = join(dirname(file), `.${basename(file)}.${process.pid}`);
+  writeFileSync(path, String(pid), { mode: 0o644 });
+  renameSync(path, file);
 }
 
 function withDefaults(config: Config, bundle: string, { extraEnvironment }: CreateOptions): Config {

@@ -1,9 +1,11 @@
 /** `kill`: a signal to a container's first process, or to all of them. */
 import { constants } from "node:os";
+import { openCgroup } from "../cgroups/index.js";
 import { ContainerError } from "../errors.js";
 import type { ContainerRecord, Store } from "../state/store.js";
 import { statusOf } from "./status.js";
 
+const SIGKILL = 9;
 const SIGRTMIN = 34;
 const SIGRTMAX = 64;
 
@@ -32,16 +34,30 @@ export function signalProcess(pid: number, signal: number): boolean {
   }
 }
 
-/** @throws ContainerError `WRONG_STATE` for a container that has stopped */
+/**
+ * @param all every process of the container, also when its first one has ended
+ * @throws ContainerError `WRONG_STATE` for a container that has stopped
+ */
 export async function killContainer(
   store: Store,
   record: ContainerRecord,
   signal: number,
   all: boolean,
 ): Promise<void> {
-  void all;
+  if (all) {
+    const cgroup = openCgroup(record.cgroup);
+    if (cgroup.exists()) await cgroup.kill(signal);
+    return;
+  }
   const status = statusOf(store, record);
   if (status === "stopped" || record.process === null || !signalProcess(record.process.pid, signal)) {
     throw new ContainerError("WRONG_STATE", "container not running");
   }
+  // Without a pid namespace nobody ends the others when the first process dies.
+  if (signal === SIGKILL && !hasOwnPids(store, record)) await openCgroup(record.cgroup).kill(signal);
+}
+
+/** The kernel kills everyone in a pid namespace whose first process ends. */
+function hasOwnPids(store: Store, record: ContainerRecord): boolean {
+  return store.loadConfig(record.id).linux?.namespaces?.some(({ type, path }) => type === "pid" && !path) ?? false;
 }

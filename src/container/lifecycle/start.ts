@@ -4,12 +4,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ContainerError } from "../errors.js";
 import { isAlive } from "../state/process-identity.js";
 import type { ContainerRecord, Store } from "../state/store.js";
+import { tryHooks, type Warn } from "./hooks.js";
+import { ociState } from "./state.js";
 import { statusOf } from "./status.js";
 
 const RETRY_MS = 1;
 
 /** @throws ContainerError `WRONG_STATE` */
-export async function startContainer(store: Store, record: ContainerRecord): Promise<void> {
+export async function startContainer(store: Store, record: ContainerRecord, warn: Warn): Promise<void> {
   const status = statusOf(store, record);
   if (status !== "created") {
     const words =
@@ -27,6 +29,10 @@ export async function startContainer(store: Store, record: ContainerRecord): Pro
     closeSync(fd);
   }
   unlinkSync(fifo);
+  const config = store.loadConfig(record.id);
+  if (config.hooks?.poststart) {
+    await tryHooks("poststart", config.hooks.poststart, ociState(record, config, "running"), warn);
+  }
 }
 
 async function readByte(fd: number, record: ContainerRecord): Promise<void> {

@@ -1,3 +1,4 @@
+import { openCgroup } from "../cgroups/index.js";
 import { isAlive } from "../state/process-identity.js";
 import type { ContainerRecord, ContainerStatus, Store } from "../state/store.js";
 
@@ -8,5 +9,5 @@ export function statusOf(store: Store, record: ContainerRecord): ContainerStatus
   }
   if (record.phase === "creating") return "creating";
   if (store.hasFifo(record.id)) return "created";
-  return "running";
+  return openCgroup(record.cgroup).isFrozen() ? "paused" : "running";
 }

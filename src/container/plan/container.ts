@@ -2,13 +2,15 @@
 import { existsSync } from "node:fs";
 import type { CgroupMount } from "../cgroups/hierarchies.js";
 import type { CompiledSeccomp } from "../seccomp/compile.js";
-import type { Config, Hook, Mount } from "../spec/config.js";
+import type { Config } from "../spec/config.js";
 import * as C from "../stage/constants.js";
 import { type Slot, StageProgram } from "../stage/program.js";
 import { planConsole } from "./console.js";
 import { allDevices, bindDevice, linkDevices, makeDevice, openHostDevice, type PlannedDevice } from "./devices.js";
-import { EVENT } from "./events.js";
+import { EVENT, HOOK_STATUS } from "./events.js";
 import { EXEC_FIFO } from "./exec-fifo.js";
+import { fork } from "./fork.js";
+import { planHooks, receiveText } from "./hooks.js";
 import { components, makeFolders } from "./in-root.js";
 import {
   examineMounts,
@@ -22,6 +24,7 @@ import {
 } from "./mounts.js";
 import { cloneFlags, creates, joinNamespaces, makeTimeNamespace } from "./namespaces.js";
 import { planProcess, raiseHardLimits } from "./process.js";
+import { prepareListener } from "./seccomp-listener.js";
 import { connectTo } from "./unix-socket.js";
 
 const PROPAGATION = {
@@ -68,7 +71,6 @@ export function planContainer(plan: ContainerPlan): PlannedContainer {
   const namespaces = linux.namespaces ?? [];
   const process = config.process!;
   const program = new StageProgram(3 + plan.preserveFds);
-  const newUser = creates(namespaces, "user");
   const anyUser = namespaces.some(({ type }) => type === "user");
   const ownMounts = namespaces.some(({ type }) => type === "mount");
   const mounts = examineMounts(program, config.mounts ?? [], plan.bundle);
@@ -84,6 +86,7 @@ export function planContainer(plan: ContainerPlan): PlannedContainer {
   program.call("open /proc", "openat", procArgs, { result: proc });
   makeFifo(program, plan, fifo);
   const consoleSocket = plan.consoleSocket ? connectTo(program, plan.consoleSocket, "console socket") : null;
+  const seccompSocket = plan.seccomp?.notify ? connectTo(program, linux.seccomp!.listenerPath!, "seccomp agent") : null;
   raiseHardLimits(program, process.rlimits ?? []);
 
   // The root and what is mounted into it, as trees of their own where that has to come first.
@@ -106,7 +109,8 @@ export function planContainer(plan: ContainerPlan): PlannedContainer {
   const opened = new Set(early ? mounts : mappedMounts);
 
   joinNamespaces(program, namespaces);
-  fork(program, cloneFlags(namespaces), plan.stay);
+  const relay = plan.stay && (process.terminal ?? false) && consoleSocket === null;
+  const relaySocket = fork(program, { flags: cloneFlags(namespaces), stay: plan.stay, relay });
 
   // From here on it is the container's process.
   program.awaitByte();
@@ -147,23 +151,35 @@ export function planContainer(plan: ContainerPlan): PlannedContainer {
     program.tell(EVENT.runtimeHooks, 0);
     program.awaitByte();
   }
+  const { createContainer = [], startContainer = [] } = config.hooks ?? {};
+  if (createContainer.length > 0) {
+    program.tell(EVENT.state, HOOK_STATUS.indexOf("creating"));
+    const state = receiveText(program, "the container's state");
+    planHooks(program, "createContainer", createContainer, state);
+    program.call("close the state", "close", [state], { ignore: "all" });
+  }
   enterRoot(program, rootTree, plan, ownMounts);
-  finishRoot(program, plan, proc, mounts, rootTree, consoleSocket, ownMounts);
+  finishRoot(program, plan, proc, mounts, rootTree, consoleSocket ?? relaySocket, ownMounts);
+  let startState: Slot | null = null;
+  if (startContainer.length > 0) {
+    program.tell(EVENT.state, HOOK_STATUS.indexOf("created"));
+    startState = receiveText(program, "the container's state");
+  }
   planProcess(program, {
     config,
     process,
     seccomp: plan.seccomp,
-    sendListener: () => {},
+    sendListener: seccompSocket && prepareListener(program, seccompSocket),
     canSetGroups: plan.canSetGroups,
     proc,
     firstPrivateFd: 3 + plan.preserveFds,
     whenReady: () => {
       program.tell(EVENT.ready, 0);
       program.call("close the channel", "close", [program.channel], { ignore: "all" });
-      awaitStart(program, proc, fifo, plan);
+      awaitStart(program, proc, fifo);
+      if (startState) planHooks(program, "startContainer", startContainer, startState);
     },
   });
-  void newUser;
   return { program, idmaps, hasRuntimeHooks };
 }
 
@@ -185,28 +201,6 @@ function openRoot(program: StageProgram, rootfs: string, tree: Slot, how: number
   const flags = C.OPEN_TREE_CLOEXEC | how | (how ? C.AT_RECURSIVE : 0);
   const args = [C.AT_FDCWD, program.string(rootfs), flags];
   program.call(`open the root file system ${rootfs}`, "open_tree", args, { result: tree });
-}
-
-/** The parent tells the child's pid, and ends or waits for it. */
-export function fork(program: StageProgram, flags: number, stay: boolean): void {
-  const pid = program.slot();
-  const child = program.label();
-  const args = [BigInt(flags | 0) | BigInt(C.SIGCHLD), 0, 0, 0, 0];
-  program.call("make the container's process", "clone", args, { result: pid });
-  program.jumpIf(pid, "equal", 0, child);
-  program.tell(EVENT.pid, pid);
-  if (stay) {
-    const status = program.slot();
-    const got = program.slot();
-    const again = program.label();
-    program.call("follow the runtime's end", "prctl", [C.PR_SET_PDEATHSIG, C.SIGKILL, 0, 0, 0]);
-    program.place(again);
-    program.call("wait", "wait4", [pid, status.address, 0, 0], { result: got, ignore: [C.ERRNO.EINTR] });
-    program.jumpIf(got, "equal", -C.ERRNO.EINTR, again);
-    program.tell(EVENT.exited, status);
-  }
-  program.exit(0);
-  program.place(child);
 }
 
 export function becomeRoot(program: StageProgram): void {
@@ -283,9 +277,7 @@ function finishRoot(
     makeFolders(program, root, components(process.cwd), [C.ERRNO.EROFS]);
     finishDev(program, root, mounts);
     for (const path of linux.readonlyPaths ?? []) coverReadOnly(program, path);
-    const nullTree = program.slot();
-    const masked = linux.maskedPaths ?? [];
-    if (masked.length > 0) maskPaths(program, masked, nullTree);
+    maskPaths(program, linux.maskedPaths ?? []);
     if (config.root?.readonly) {
       const block = program.words([C.MOUNT_ATTR_RDONLY, 0, 0, 0]);
       const args = [C.AT_FDCWD, program.string("/"), 0, block, 32];
@@ -328,8 +320,7 @@ function coverReadOnly(program: StageProgram, path: string): void {
 }
 
 /** Files are hidden by /dev/null, folders by an empty tmpfs. */
-function maskPaths(program: StageProgram, paths: readonly string[], nullTree: Slot): void {
-  void nullTree;
+function maskPaths(program: StageProgram, paths: readonly string[]): void {
   const status = program.buffer(C.STAT.size);
   const mode = program.slot();
   const got = program.slot();
@@ -375,7 +366,7 @@ function maskFile(program: StageProgram, step: string, target: Slot): void {
 }
 
 /** Blocks until `start` opens the FIFO to read; by the host's /proc, which a descriptor of ours holds. */
-function awaitStart(program: StageProgram, proc: Slot, fifo: Slot, plan: ContainerPlan): void {
+function awaitStart(program: StageProgram, proc: Slot, fifo: Slot): void {
   const step = "wait for start";
   const out = program.slot();
   const path = program.fdPathUnderProc(fifo);
@@ -384,7 +375,4 @@ function awaitStart(program: StageProgram, proc: Slot, fifo: Slot, plan: Contain
   program.call(step, "close", [out], { ignore: "all" });
   program.call(step, "close", [fifo], { ignore: "all" });
   program.call(step, "close", [proc], { ignore: "all" });
-  void plan;
 }
-
-export type { Hook, Mount };

@@ -8,8 +8,15 @@ export const EVENT = {
   runtimeHooks: 3,
   /** A tmpfs waits to be filled: the value is the descriptor of what it hides, then the same of the tmpfs. */
   copyUp: 4,
+  /** The stage wants the container's state for hooks: as text, with the status that the value names. */
+  state: 7,
+  /** The stage wants what goes with the seccomp listener, as text. */
+  seccompState: 8,
   /** Ready for `start`. */
   ready: 5,
   /** The wait status of the container's process, from a stage that stayed as its parent. */
   exited: 6,
 } as const;
+
+/** The values of `EVENT.state`. */
+export const HOOK_STATUS = ["creating", "created"] as const;

@@ -17,8 +17,6 @@ const PROC_TARGETS = new Set([
   ...["cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo", "net/dev"],
   ...["sys/kernel/ns_last_pid", "sys/crypto/fips_enabled"],
 ]);
-/** Types whose superblock is shared or virtual: read-only is a matter of the mount alone. */
-const FILE_SYSTEMS_OF_THE_KERNEL = new Set(["proc", "sysfs", "cgroup", "cgroup2", "mqueue"]);
 
 export interface PlannedMount {
   readonly mount: Mount;
@@ -187,7 +185,7 @@ export function planMount(program: StageProgram, planned: PlannedMount, context:
     const later = options.copyUp || isDev(mount.destination) ? C.MS_RDONLY : 0;
     mountFileSystem(program, step, target, mount, options.flags & ~later, options.data);
     const mounted = openInRoot(program, step, context.root, inside(mount.destination), C.O_PATH);
-    if (options.copyUp) copyUp(program, target, mounted, planned);
+    if (options.copyUp) copyUp(program, target, mounted);
     for (const propagation of options.propagation) setPropagation(program, step, mounted, propagation);
     if (options.recursiveAttributes.set || options.recursiveAttributes.clear) {
       setAttributes(program, step, mounted, options.recursiveAttributes, true);
@@ -231,7 +229,6 @@ function mountFileSystem(
   const source = program.string(mount.source ?? type);
   const args = [source, program.fdPath(target), program.string(type), flags >>> 0, program.string(data)];
   program.call(step, "mount", args);
-  void FILE_SYSTEMS_OF_THE_KERNEL;
 }
 
 function applyAttributes(program: StageProgram, { options }: PlannedMount, tree: Slot, step: string): void {
@@ -252,8 +249,7 @@ function setPropagation(program: StageProgram, step: string, mounted: Slot, prop
 }
 
 /** The runtime copies: it reaches both folders by /proc/PID/fd. */
-function copyUp(program: StageProgram, hidden: Slot, mounted: Slot, { mount }: PlannedMount): void {
-  void mount;
+function copyUp(program: StageProgram, hidden: Slot, mounted: Slot): void {
   program.tell(EVENT.copyUp, hidden);
   program.tell(EVENT.copyUp, mounted);
   program.awaitByte();

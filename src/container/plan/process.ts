@@ -1,5 +1,5 @@
 /** From a process in its namespaces to the user's program: credentials, limits, filters, execve(2). */
-import { CAPABILITIES, capabilityMask } from "../capabilities.js";
+import { CAPABILITIES, type CapabilityMasks, capabilityMasks, kernelCapabilities } from "../capabilities.js";
 import { ContainerError } from "../errors.js";
 import type { CompiledSeccomp } from "../seccomp/compile.js";
 import type { Config, Process, Rlimit } from "../spec/config.js";
@@ -15,6 +15,7 @@ const RLIMITS = [
 
 /** The step whose failure means that the program to run is not there. */
 export const FIND_PROGRAM = "find the program";
+const MAX_CPUS = 8192;
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const DEVICE_NULL = C.deviceNumber(1, 3);
 
@@ -72,10 +73,7 @@ function ownStreams(program: StageProgram, uid: number): void {
   }
 }
 
-function setCapabilities(program: StageProgram, { capabilities = {} }: Process): void {
-  const effective = capabilityMask(capabilities.effective ?? []);
-  const permitted = capabilityMask(capabilities.permitted ?? []);
-  const inheritable = capabilityMask(capabilities.inheritable ?? []);
+function setCapabilities(program: StageProgram, { effective, permitted, inheritable, ambient }: CapabilityMasks): void {
   const low = (mask: bigint) => mask & 0xffffffffn;
   const high = (mask: bigint) => mask >> 32n;
   const header = program.words([C.LINUX_CAPABILITY_VERSION_3]);
@@ -87,19 +85,18 @@ function setCapabilities(program: StageProgram, { capabilities = {} }: Process):
   ]);
   program.call("set capabilities", "capset", [header, data]);
   program.call("clear ambient capabilities", "prctl", [C.PR_CAP_AMBIENT, C.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0]);
-  for (const name of capabilities.ambient ?? []) {
-    const bit = CAPABILITIES.indexOf(name);
+  CAPABILITIES.forEach((name, bit) => {
+    if (!((ambient >> BigInt(bit)) & 1n)) return;
     const args = [C.PR_CAP_AMBIENT, C.PR_CAP_AMBIENT_RAISE, bit, 0, 0];
     // As runc: an ambient capability that is not in the other sets is left out.
     program.call(`raise ambient ${name}`, "prctl", args, { ignore: [C.ERRNO.EPERM] });
-  }
+  });
 }
 
-function dropBounding(program: StageProgram, { capabilities = {} }: Process): void {
-  const kept = new Set(capabilities.bounding ?? []);
+function dropBounding(program: StageProgram, { bounding }: CapabilityMasks): void {
   // Capabilities that this kernel does not have yet are refused with EINVAL.
   for (let bit = 0; bit < 64; bit++) {
-    if (kept.has(CAPABILITIES[bit])) continue;
+    if ((bounding >> BigInt(bit)) & 1n) continue;
     const name = CAPABILITIES[bit] ?? `capability ${bit}`;
     program.call(`drop ${name}`, "prctl", [C.PR_CAPBSET_DROP, bit, 0, 0, 0], { ignore: [C.ERRNO.EINVAL] });
   }
@@ -247,6 +244,20 @@ function refuseOutside(program: StageProgram, cwd: string): void {
   program.when(first, "notEqual", "/".charCodeAt(0), () => program.fail(step, C.ERRNO.EACCES));
 }
 
+/** A list such as `0-3,8` as the mask that sched_setaffinity(2) takes. @throws ContainerError `SPEC_INVALID` */
+export function setAffinity(program: StageProgram, list: string | undefined): void {
+  if (!list) return;
+  const mask = new Uint8Array(MAX_CPUS / 8);
+  for (const part of list.split(",")) {
+    const [, first, last = first] = /^\s*(\d+)(?:-(\d+))?\s*$/.exec(part) ?? [];
+    if (first === undefined || Number(last) < Number(first) || Number(last) >= MAX_CPUS) {
+      throw new ContainerError("SPEC_INVALID", `process.execCPUAffinity: ${JSON.stringify(list)} is no list of CPUs`);
+    }
+    for (let cpu = Number(first); cpu <= Number(last); cpu++) mask[cpu >> 3] |= 1 << (cpu & 7);
+  }
+  program.call("set the CPU affinity", "sched_setaffinity", [0, mask.length, program.bytes(mask)]);
+}
+
 const PERSONALITIES: Readonly<Record<string, number>> = { LINUX: 0, LINUX32: 8 };
 
 export interface ProcessPlan {
@@ -254,7 +265,7 @@ export interface ProcessPlan {
   readonly process: Process;
   readonly seccomp: CompiledSeccomp | null;
   /** Hands the notification descriptor over, where the filter has one. */
-  readonly sendListener: (fd: Slot) => void;
+  readonly sendListener: ((fd: Slot) => void) | null;
   readonly canSetGroups: boolean;
   /** A descriptor of the host's /proc. */
   readonly proc: Slot;
@@ -282,7 +293,7 @@ export function planProcess(program: StageProgram, plan: ProcessPlan): void {
     if (seccomp === null) return;
     const listener = program.slot();
     installSeccomp(program, seccomp, listener);
-    if (seccomp.notify) {
+    if (plan.sendListener) {
       plan.sendListener(listener);
       program.call("close the seccomp listener", "close", [listener], { ignore: "all" });
     }
@@ -295,13 +306,14 @@ export function planProcess(program: StageProgram, plan: ProcessPlan): void {
   if (!process.noNewPrivileges) filter();
   const cwd = program.string(`/${components(process.cwd).join("/")}`);
   const chdir = program.slot();
-  dropBounding(program, process);
+  const masks = capabilityMasks(process.capabilities ?? {}, kernelCapabilities());
+  dropBounding(program, masks);
   // Some folders open for root alone, some (NFS) for the user alone.
   program.call("enter process.cwd", "chdir", [cwd], { result: chdir, ignore: "all" });
   setUser(program, process, plan);
   program.when(chdir, "notEqual", 0, () => program.call(`enter process.cwd ${process.cwd}`, "chdir", [cwd]));
   refuseOutside(program, process.cwd);
-  setCapabilities(program, process);
+  setCapabilities(program, masks);
   const found = findProgram(program, process);
   plan.whenReady();
   if (process.noNewPrivileges) filter();

@@ -86,7 +86,7 @@ export function checkObject({ required = {}, optional = {} }: Fields): Check {
       check(object[name], at);
     }
     for (const [name, check] of Object.entries(optional)) {
-      if (!Object.hasOwn(object, name)) continue;
+      if (object[name] === undefined || !Object.hasOwn(object, name)) continue;
       if (object[name] === null) delete object[name];
       else check(object[name], path === "" ? name : `${path}.${name}`);
     }

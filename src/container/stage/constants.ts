@@ -133,6 +133,8 @@ export const ERRNO = {
   EBUSY: 16,
   EAGAIN: 11,
   EOPNOTSUPP: 95,
+  ETIME: 62,
+  ECANCELED: 125,
 } as const;
 
 export const PATH_MAX = 4096;

@@ -95,6 +95,11 @@ export class Encoder {
     this.#absolute([0x89], register, false, resolve);
   }
 
+  /** mov [address], r8: of al, cl, dl and bl */
+  store8(register: number, resolve: () => number): void {
+    this.#absolute([0x88], register, false, resolve);
+  }
+
   /** mov r64, r64 */
   move(to: number, from: number): void {
     this.#registers(0x89, from, to);

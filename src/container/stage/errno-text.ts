@@ -23,6 +23,8 @@ const TEXT: Readonly<Record<number, string>> = {
   36: "file name too long",
   38: "function not implemented",
   40: "too many levels of symbolic links",
+  62: "timer expired",
+  125: "operation canceled",
   95: "operation not supported",
 };
 

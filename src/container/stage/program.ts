@@ -224,6 +224,14 @@ export class StageProgram {
     this.#store(RAX, slot);
   }
 
+  /** slot -= value */
+  subtract(slot: Slot, value: Value): void {
+    this.#load(RAX, slot);
+    this.#load(RCX, value);
+    this.#code.subtract(RAX, RCX);
+    this.#store(RAX, slot);
+  }
+
   /** slot &= mask, a signed 32-bit number */
   mask(slot: Slot, mask: number): void {
     this.#load(RAX, slot);
@@ -246,6 +254,11 @@ export class StageProgram {
     this.#load(RAX, value);
     if (size === 4) this.#code.store32(RAX, () => this.#resolve(to));
     else this.#code.store(RAX, () => this.#resolve(to));
+  }
+
+  writeByte(to: Address, value: Value): void {
+    this.#load(RAX, value);
+    this.#code.store8(RAX, () => this.#resolve(to));
   }
 
   /** The path `/proc/self/fd/N` of a descriptor, in a buffer that the next use overwrites. */

@@ -8,10 +8,10 @@ const OPTIONS = {
 
 export const verb: Verb = {
   usage: `usage: ringvisor oci delete [OPTIONS] ID\n\n${describe(OPTIONS)}`,
-  async run(args, { store }) {
+  async run(args, { store, log }) {
     const { options, operands } = parse(OPTIONS, args);
     expectOperands("delete", operands, 1);
-    await deleteContainer(store, operands[0], options.force);
+    await deleteContainer(store, operands[0], options.force, (message) => log.write("warning", message));
     return 0;
   },
 };

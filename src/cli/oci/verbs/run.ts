@@ -15,21 +15,22 @@ const OPTIONS = {
 
 export const verb: Verb = {
   usage: `usage: ringvisor oci run [OPTIONS] ID\n\n${describe(OPTIONS)}`,
-  async run(args, { store }) {
+  async run(args, { store, log }) {
+    const warn = (message: string) => log.write("warning", message);
     const { options, operands } = parse(OPTIONS, args);
     expectOperands("run", operands, 1);
     const [id] = operands;
     const { stage, record } = await createContainer(store, createOptions(id, options, !options.detach));
     try {
-      await startContainer(store, record);
+      await startContainer(store, record, warn);
       if (options.detach) return 0;
       return await followContainer(stage, record.process!.pid);
     } catch (error) {
-      if (options.detach) await deleteContainer(store, id, true);
+      if (options.detach) await deleteContainer(store, id, true, warn);
       throw error;
     } finally {
       stage.close();
-      if (!options.detach && !options.keep) await deleteContainer(store, id, true);
+      if (!options.detach && !options.keep) await deleteContainer(store, id, true, warn);
     }
   },
 };

@@ -4,10 +4,10 @@ import type { Verb } from "../context.js";
 
 export const verb: Verb = {
   usage: "usage: ringvisor oci start ID",
-  async run(args, { store }) {
+  async run(args, { store, log }) {
     const { operands } = parse({}, args);
     expectOperands("start", operands, 1);
-    await startContainer(store, store.load(operands[0]));
+    await startContainer(store, store.load(operands[0]), (message) => log.write("warning", message));
     return 0;
   },
 };
