@@ -18,7 +18,10 @@ const MAX_OLD_PROGRAMS = 16;
 const DONE = 1;
 
 /** @param folder where the stage's file goes for a moment */
-export async function attachDeviceProgram({ instructions, folder: cgroup }: DeviceProgram, folder: string): Promise<void> {
+export async function attachDeviceProgram(
+  { instructions, folder: cgroup }: DeviceProgram,
+  folder: string,
+): Promise<void> {
   const program = new StageProgram(3);
   const group = program.slot();
   const step = `attach the device program to ${cgroup}`;
