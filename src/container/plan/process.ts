@@ -152,6 +152,15 @@ function findProgram(program: StageProgram, process: Process): Slot {
       program.jumpIf(mode, "equal", C.S_IFDIR, next);
       const access = [C.AT_FDCWD, candidate, 1, C.AT_EACCESS];
       program.call(FIND_PROGRAM, "faccessat2", access, { result: got, ignore: "all" });
+      // Seccomp profiles, in force here already, may refuse the newer call, and even the older: execve(2) tells then.
+      for (const refusal of [C.ERRNO.EPERM, C.ERRNO.ENOSYS]) {
+        program.when(got, "equal", -refusal, () => {
+          program.call(FIND_PROGRAM, "faccessat", access.slice(0, 3), { result: got, ignore: "all" });
+        });
+      }
+      for (const refusal of [C.ERRNO.EPERM, C.ERRNO.ENOSYS]) {
+        program.when(got, "equal", -refusal, () => program.set(got, 0));
+      }
       program.when(got, "equal", 0, () => {
         program.set(found, candidate);
         program.jump(done);

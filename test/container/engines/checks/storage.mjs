@@ -145,7 +145,7 @@ export const storageChecks = {
     equal(sh(podman, ["--read-only", "--read-only-tmpfs=false"], "echo x > /etc/file || echo refused"), "refused");
   },
   "--device, with and without write": (podman) => {
-    const script = ": < /dev/other && echo readable; : >> /dev/other || echo refused";
+    const script = "true < /dev/other && echo readable; true >> /dev/other || echo refused";
     equal(sh(podman, ["--device", "/dev/fuse:/dev/other:r"], script), "readable\nrefused");
     equal(sh(podman, ["--device", "/dev/null:/dev/mine"], "echo x > /dev/mine && echo written"), "written");
   },
