@@ -6,6 +6,7 @@ import type { Config } from "../spec/config.js";
 import * as C from "../stage/constants.js";
 import { type Slot, StageProgram } from "../stage/program.js";
 import { planConsole } from "./console.js";
+import { mountsPastDanglingLinks } from "./dangling-links.js";
 import { allDevices, bindDevice, linkDevices, makeDevice, openHostDevice, type PlannedDevice } from "./devices.js";
 import { EVENT, HOOK_STATUS } from "./events.js";
 import { EXEC_FIFO } from "./exec-fifo.js";
@@ -73,7 +74,7 @@ export function planContainer(plan: ContainerPlan): PlannedContainer {
   const program = new StageProgram(3 + plan.preserveFds);
   const anyUser = namespaces.some(({ type }) => type === "user");
   const ownMounts = namespaces.some(({ type }) => type === "mount");
-  const mounts = examineMounts(program, config.mounts ?? [], plan.bundle);
+  const mounts = examineMounts(program, mountsPastDanglingLinks(plan.rootfs, config.mounts ?? []), plan.bundle);
   const proc = program.slot();
   const fifo = program.slot();
   const rootTree = program.slot();
