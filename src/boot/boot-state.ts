@@ -3,7 +3,7 @@
  * or in long mode. Intel SDM 3A chapter 10.9 describes the switches that a boot loader would do.
  */
 import type { GuestMemory } from "../guest-memory/guest-memory.js";
-import type { SegmentState, VcpuState } from "../vcpu/state.js";
+import type { LocalApicState, SegmentState, VcpuState } from "../vcpu/state.js";
 
 /** Guest-physical addresses of what the loaders leave below 640 KiB. All are below the kernel and free for it to reuse. */
 export const BOOT_GDT = 0x6000;
@@ -30,6 +30,14 @@ const EFER = 0xc0000080;
 const EFER_LME = 1n << 8n;
 const EFER_LMA = 1n << 10n;
 const RFLAGS_FIXED = 2n;
+
+/** Registers of the local APIC's page and their fields. Intel SDM 3A 11.5. */
+const APIC_SPURIOUS = 0xf;
+const APIC_LINT0 = 0x35;
+const APIC_LINT1 = 0x36;
+const APIC_ENABLED = 0x100;
+const DELIVERY_NMI = 0x400;
+const DELIVERY_EXTINT = 0x700;
 
 /** Attributes as SegmentState has them: type, S, P, then L, D/B, G. */
 const CODE32 = 0xc09b;
@@ -94,6 +102,15 @@ function segment(selector: number, limit: number, attributes: number): SegmentSt
   return { selector, base: 0n, limit, attributes };
 }
 
+/** The local APIC as firmware leaves it: on, with the PIC's INTR at LINT0 and NMI at LINT1. MP specification 1.4, 3.6.2.2. */
+export function virtualWire(apic: LocalApicState): LocalApicState {
+  const registers = [...apic.registers];
+  registers[APIC_SPURIOUS] = APIC_ENABLED | 0xff;
+  registers[APIC_LINT0] = DELIVERY_EXTINT;
+  registers[APIC_LINT1] = DELIVERY_NMI;
+  return { ...apic, registers };
+}
+
 function enter(reset: VcpuState, code: number, registers: EntryRegisters): VcpuState {
   const gpr = reset.gpr.map(() => 0n);
   gpr[0] = registers.rax ?? 0n;
@@ -121,6 +138,7 @@ function enter(reset: VcpuState, code: number, registers: EntryRegisters): VcpuS
     cr0: CR0_PE | CR0_ET,
     cr3: 0n,
     cr4: 0n,
+    apic: virtualWire(reset.apic),
     runState: "running",
   };
 }

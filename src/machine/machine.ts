@@ -10,7 +10,7 @@ import type { BootImage } from "../boot/boot-image.js";
 import type { CharBackend, PlainData } from "../devices/device.js";
 import { StateError } from "../devices/device.js";
 import { GuestMemory } from "../guest-memory/guest-memory.js";
-import type { Accelerator, AcceleratorVm, Vcpu, VcpuBus, VcpuCounters } from "../vcpu/accelerator.js";
+import type { Accelerator, AcceleratorVm, DirtyLog, Vcpu, VcpuBus, VcpuCounters } from "../vcpu/accelerator.js";
 import type { CpuModel } from "../vcpu/cpu-model.js";
 import type { VcpuState } from "../vcpu/state.js";
 import type { Board, BoardBuilder } from "./board.js";
@@ -259,6 +259,20 @@ export class Machine {
   /** Applies something from outside before the next slice of the vCPUs: the way in for everything. */
   post(input: () => void): void {
     this.loop.post(input);
+  }
+
+  /** A message-signalled interrupt from outside of the board, as a PCI function would send it. */
+  messageSignalledInterrupt(address: number, data: number): void {
+    this.router.send(address, data);
+  }
+
+  /**
+   * Begins to note which pages of guest memory are written. One log can be open at a time.
+   *
+   * @throws AcceleratorError UNIMPLEMENTED_FEATURE where the accelerator cannot tell
+   */
+  startDirtyLog(): DirtyLog {
+    return this.vm.startDirtyLog();
   }
 
   /** Gives back what the vCPUs hold. */

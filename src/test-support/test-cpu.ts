@@ -10,36 +10,9 @@ import type { Accelerator, Vcpu, VcpuBus, VcpuExit } from "../vcpu/accelerator.j
 import { parseCpuModel } from "../vcpu/cpu-model.js";
 import { GPR_NAMES, type SegmentState, type VcpuState } from "../vcpu/state.js";
 import { assemble } from "./assemble.js";
+import { bitsOf, initialState, segmentOf, TEST_LAYOUT, type TestEnvironment, writeTables } from "./test-environment.js";
 
-/** `compatibility` is 32-bit code under long mode; `protected16` has 16-bit code, data and stack segments. */
-export type TestMode = "real" | "protected16" | "protected" | "compatibility" | "long";
-
-/** Where things lie, in guest-physical and, with identity paging, linear addresses. */
-export const TEST_LAYOUT = {
-  gdt: 0x1000,
-  gdtEnd: 0x1800,
-  ldt: 0x1800,
-  idt: 0x2000,
-  tss: 0x3000,
-  /** The handler of vector v is a HLT at handlers + 4 * v. */
-  handlers: 0x3800,
-  pageTables: 0x4000,
-  code: 0x8000,
-  data: 0xa000,
-  stackTop: 0xd000,
-  /** Stacks that the TSS names for rings 0, 1 and 2. */
-  ringStackTops: [0xe000, 0xe800, 0xf000],
-} as const;
-
-/** Selectors of the flat segments, by ring; the first free descriptor for a test's own is `freeGdt`. */
-export const TEST_SELECTORS = {
-  code: [0x08, 0x19, 0x2a, 0x3b],
-  data: [0x10, 0x21, 0x32, 0x43],
-  tss: 0x48,
-  /** Where the handlers run: 64-bit code in long and compatibility mode, else 32-bit code. */
-  handlers: 0x58,
-  freeGdt: 0x60,
-} as const;
+export { TEST_LAYOUT, TEST_SELECTORS, type TestMode } from "./test-environment.js";
 
 /** Software interrupt that ends a program at any ring; appended to the code of each run. */
 const END_VECTOR = 0xf0;
@@ -52,19 +25,12 @@ const HLT_END = Uint8Array.of(0xf4);
 const GENERAL_PROTECTION = 13;
 const ERROR_CODE_VECTORS = new Set([8, 10, 11, 12, 13, 14, 17, 21]);
 
-export interface TestCpuOptions {
+export interface TestCpuOptions extends TestEnvironment {
   accelerator: Accelerator;
-  mode: TestMode;
-  /** Default 0. */
-  ring?: 0 | 1 | 2 | 3;
-  /** Default 0. */
-  iopl?: number;
   /** CPU model by its command-line text. Default `default`. */
   model?: string;
   /** Bytes of RAM at guest-physical 0. Default 1 MiB. */
   ramSize?: number;
-  /** In protected mode: identity paging with 32-bit or PAE tables, all pages writable by user code. Default none. */
-  paging?: "none" | "32-bit" | "pae";
   bus?: Partial<VcpuBus>;
 }
 
@@ -98,14 +64,12 @@ export class TestCpu {
   readonly vcpu: Vcpu;
   /** Port writes since the beginning. */
   readonly portWrites: { port: number; size: number; value: number }[] = [];
-  private readonly ring: number;
   private readonly bus: VcpuBus;
   /** Address after the program. */
   private end = 0;
 
   constructor(private readonly options: TestCpuOptions) {
     const size = options.ramSize ?? 0x100000;
-    this.ring = options.ring ?? 0;
     this.memory = new GuestMemory(size);
     this.memory.setSlots([{ gpa: 0, size, offset: RAM_OFFSET, readonly: false }]);
     this.bus = {
@@ -128,13 +92,12 @@ export class TestCpu {
       clock: { mode: "icount", now: () => this.vcpu.instructions },
       random: () => 0x12345678,
     });
-    this.buildTables();
+    writeTables(this.memory, options);
   }
 
   /** The code size of the mode, for `assemble`. */
   get bits(): 16 | 32 | 64 {
-    const { mode } = this.options;
-    return mode === "long" ? 64 : mode === "real" || mode === "protected16" ? 16 : 32;
+    return bitsOf(this.options.mode);
   }
 
   /** Puts code at `address`; text is assembled for the mode. */
@@ -176,57 +139,13 @@ export class TestCpu {
 
   /** The state in which a program begins. */
   initialState(): VcpuState {
-    const { mode, iopl = 0, paging = "none" } = this.options;
     this.vcpu.reset();
-    const state = this.vcpu.getState();
-    state.rip = BigInt(TEST_LAYOUT.code);
-    state.gpr = new Array<bigint>(16).fill(0n);
-    state.gpr[4] = BigInt(TEST_LAYOUT.stackTop);
-    state.rflags = 2n | BigInt(iopl << 12);
-    state.idtr = { base: BigInt(mode === "real" ? 0 : TEST_LAYOUT.idt), limit: mode === "real" ? 0x3ff : 0xfff };
-    state.gdtr = { base: BigInt(TEST_LAYOUT.gdt), limit: TEST_LAYOUT.gdtEnd - TEST_LAYOUT.gdt - 1 };
-    if (mode === "real") {
-      const data = { selector: 0, base: 0n, limit: 0xffff, attributes: 0x93 };
-      for (const name of ["es", "ss", "ds", "fs", "gs"] as const) state.segments[name] = { ...data };
-      state.segments.cs = { ...data, attributes: 0x9b };
-      state.cr0 = 0x10n;
-      return state;
-    }
-    const long = mode === "long" || mode === "compatibility";
-    state.segments.cs = this.segment(TEST_SELECTORS.code[this.ring] ?? 0);
-    for (const name of ["es", "ss", "ds", "fs", "gs"] as const) {
-      state.segments[name] = this.segment(TEST_SELECTORS.data[this.ring] ?? 0);
-    }
-    state.segments.tr = { selector: TEST_SELECTORS.tss, base: BigInt(TEST_LAYOUT.tss), limit: 0x67, attributes: 0x8b };
-    // PE, MP, ET, NE; OSFXSR, OSXMMEXCPT.
-    state.cr0 = 0x33n;
-    state.cr4 = 0x600n;
-    if (long || paging !== "none") {
-      state.cr0 |= 0x8000_0000n | 0x1_0000n;
-      state.cr3 = BigInt(TEST_LAYOUT.pageTables);
-      state.cr4 |= paging === "32-bit" ? 0x10n : 0x20n;
-      for (let index = 0; index < 4; index++) {
-        state.pdptrs[index] = this.memory.read64(TEST_LAYOUT.pageTables + index * 8);
-      }
-    }
-    // SCE, LME, LMA, NXE.
-    if (long) state.msrs[0xc0000080] = 0xd01n;
-    return state;
+    return initialState(this.memory, this.vcpu.getState(), this.options);
   }
 
   /** A segment register as loading the selector from the GDT would make it. */
   segment(selector: number): SegmentState {
-    const descriptor = this.memory.read64(TEST_LAYOUT.gdt + (selector & 0xfff8));
-    const bits = (at: number, count: number) => Number((descriptor >> BigInt(at)) & ((1n << BigInt(count)) - 1n));
-    const limit = bits(0, 16) | (bits(48, 4) << 16);
-    const granular = bits(55, 1) === 1;
-    return {
-      selector,
-      base: BigInt(bits(16, 24)) | (BigInt(bits(56, 8)) << 24n),
-      limit: granular ? ((limit << 12) | 0xfff) >>> 0 : limit,
-      // Present and accessed as they would be, else the descriptor's own bits.
-      attributes: bits(40, 8) | 1 | (bits(52, 4) << 12),
-    };
+    return segmentOf(this.memory, selector);
   }
 
   close(): void {
@@ -289,61 +208,5 @@ export class TestCpu {
       address: vector === 14 ? state.cr2 : null,
     };
     return { exit, fault, registers, state };
-  }
-
-  private buildTables(): void {
-    const { mode, paging } = this.options;
-    const long = mode === "long" || mode === "compatibility";
-    const memory = this.memory;
-    for (let vector = 0; vector < 256; vector++) {
-      const handler = TEST_LAYOUT.handlers + vector * 4;
-      // HLT, then a jump back to it.
-      memory.write(handler, Uint8Array.of(0xf4, 0xeb, 0xfd));
-      if (mode === "real") {
-        memory.write32(vector * 4, handler);
-      } else {
-        // A present interrupt gate with DPL 3, to ring 0.
-        const at = TEST_LAYOUT.idt + vector * (long ? 16 : 8);
-        memory.write32(at, (TEST_SELECTORS.handlers << 16) | handler);
-        memory.write32(at + 4, 0xee00);
-      }
-    }
-    if (mode === "real") return;
-    const gdt = TEST_LAYOUT.gdt;
-    for (let ring = 0; ring < 4; ring++) {
-      const dpl = BigInt(ring) << 45n;
-      const flags = mode === "long" ? 0xan : mode === "protected16" ? 0n : 0xcn;
-      const code = (flags << 52n) | (mode === "protected16" ? 0n : 0xf_0000_0000_0000n) | 0x9b00_0000_ffffn;
-      memory.write64(gdt + (TEST_SELECTORS.code[ring]! & ~7), dpl | code);
-      const data = mode === "protected16" ? 0x0000_9300_0000_ffffn : 0x00cf_9300_0000_ffffn;
-      memory.write64(gdt + (TEST_SELECTORS.data[ring]! & ~7), dpl | data);
-    }
-    memory.write64(gdt + TEST_SELECTORS.handlers, long ? 0x00af_9b00_0000_ffffn : 0x00cf_9b00_0000_ffffn);
-    memory.write64(gdt + TEST_SELECTORS.tss, 0x0000_8b00_0000_0067n | (BigInt(TEST_LAYOUT.tss) << 16n));
-    TEST_LAYOUT.ringStackTops.forEach((top, ring) => {
-      if (long) {
-        memory.write64(TEST_LAYOUT.tss + 4 + ring * 8, BigInt(top));
-      } else {
-        memory.write32(TEST_LAYOUT.tss + 4 + ring * 8, top);
-        memory.write32(TEST_LAYOUT.tss + 8 + ring * 8, TEST_SELECTORS.data[ring]!);
-      }
-    });
-    // No I/O permission bitmap.
-    memory.write16(TEST_LAYOUT.tss + 0x66, 0x68);
-    const tables = TEST_LAYOUT.pageTables;
-    if (long) {
-      memory.write64(tables, BigInt(tables + 0x1000) | 7n);
-      memory.write64(tables + 0x1000, BigInt(tables + 0x2000) | 7n);
-      for (let index = 0; index < 512; index++) {
-        memory.write64(tables + 0x2000 + index * 8, BigInt(index * 0x200000) | 0x87n);
-      }
-    } else if (paging === "pae") {
-      memory.write64(tables, BigInt(tables + 0x1000) | 1n);
-      for (let index = 0; index < 512; index++) {
-        memory.write64(tables + 0x1000 + index * 8, BigInt(index * 0x200000) | 0x87n);
-      }
-    } else if (paging === "32-bit") {
-      for (let index = 0; index < 1024; index++) memory.write32(tables + index * 4, ((index << 22) | 0x87) >>> 0);
-    }
   }
 }

@@ -196,7 +196,7 @@ export interface AcceleratorVm {
   readonly addDoorbell?: (window: DoorbellWindow, ring: () => void) => () => void;
   /** A wire from outside the device thread to an MSI: writing 8 bytes of a number to the descriptor sends it. */
   readonly addInterruptDescriptor?: (message: InterruptMessage) => { descriptor: number; close(): void };
-  /** Throws UNIMPLEMENTED_FEATURE where the accelerator has none. */
+  /** One log at a time. Throws UNIMPLEMENTED_FEATURE where the accelerator has none. */
   startDirtyLog(): DirtyLog;
   /** The guest's time stands still between the two; no vCPU runs. */
   readonly pauseTime?: () => void;

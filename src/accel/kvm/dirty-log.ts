@@ -13,7 +13,7 @@ import type { DirtyLog } from "../../vcpu/accelerator.js";
 export interface LoggedVm {
   /** KVM_GET_DIRTY_LOG of each slot: a bit a page, and the page counts as clean from now on. */
   readDirtySlots(visit: (slot: MemorySlot, bits: Uint8Array) => void): void;
-  dirtyLogStopped(log: KvmDirtyLog): void;
+  dirtyLogStopped(): void;
 }
 
 export class KvmDirtyLog implements DirtyLog, MemoryListener {
@@ -36,7 +36,7 @@ export class KvmDirtyLog implements DirtyLog, MemoryListener {
 
   stop(): void {
     this.memory.removeListener(this);
-    this.vm.dirtyLogStopped(this);
+    this.vm.dirtyLogStopped();
   }
 
   /** Takes a slot's bits in before the slot goes. */

@@ -42,7 +42,7 @@ export class KvmVm implements AcceleratorVm, MemoryListener {
   private readonly base: number;
   private installed: InstalledSlot[] = [];
   private readonly vcpus: KvmVcpu[] = [];
-  private readonly dirtyLogs = new Set<KvmDirtyLog>();
+  private dirtyLog: KvmDirtyLog | null = null;
   /** By GSI: what the IOAPIC's pins and the interrupt descriptors send. */
   private readonly routes = new Map<number, InterruptMessage>();
   private readonly cleanups = new Set<() => void>();
@@ -92,7 +92,7 @@ export class KvmVm implements AcceleratorVm, MemoryListener {
       a.gpa === b.gpa && a.size === b.size && a.offset === b.offset && a.readonly === b.readonly;
     for (const { index, slot } of this.installed) {
       if (wanted.some((other) => same(slot, other))) continue;
-      for (const log of this.dirtyLogs) log.merge(slot, this.readDirtySlot(index, slot));
+      this.dirtyLog?.merge(slot, this.readDirtySlot(index, slot));
       this.setRegion(index, { ...slot, size: 0 });
     }
     const kept = this.installed.filter(({ slot }) => wanted.some((other) => same(slot, other)));
@@ -195,15 +195,16 @@ export class KvmVm implements AcceleratorVm, MemoryListener {
   // ---- Dirty pages.
 
   startDirtyLog(): KvmDirtyLog {
-    const log = new KvmDirtyLog(this, this.memory);
-    this.dirtyLogs.add(log);
-    if (this.dirtyLogs.size === 1) this.reinstall();
-    else log.collect();
-    return log;
+    if (this.dirtyLog !== null) throw new AcceleratorError("ACCELERATOR_DEFECT", "a dirty log is open already");
+    this.dirtyLog = new KvmDirtyLog(this, this.memory);
+    this.reinstall();
+    return this.dirtyLog;
   }
 
-  dirtyLogStopped(log: KvmDirtyLog): void {
-    if (this.dirtyLogs.delete(log) && this.dirtyLogs.size === 0 && !this.closed) this.reinstall();
+  dirtyLogStopped(): void {
+    if (this.dirtyLog === null || this.closed) return;
+    this.dirtyLog = null;
+    this.reinstall();
   }
 
   readDirtySlots(visit: (slot: MemorySlot, bits: Uint8Array) => void): void {
@@ -240,7 +241,7 @@ export class KvmVm implements AcceleratorVm, MemoryListener {
   private setRegion(index: number, slot: MemorySlot): void {
     const bytes = new Uint8Array(32);
     const view = new DataView(bytes.buffer);
-    const logged = this.dirtyLogs.size > 0 && !slot.readonly && slot.size > 0;
+    const logged = this.dirtyLog !== null && !slot.readonly && slot.size > 0;
     view.setUint32(0, index, true);
     view.setUint32(4, (slot.readonly ? api.KVM_MEM_READONLY : 0) | (logged ? api.KVM_MEM_LOG_DIRTY_PAGES : 0), true);
     view.setBigUint64(8, BigInt(slot.gpa), true);

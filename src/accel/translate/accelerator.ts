@@ -1,6 +1,6 @@
 /** The interpreting accelerator: vCPUs that the AssemblyScript core runs. */
 import type { GuestMemory } from "../../guest-memory/guest-memory.js";
-import type { Accelerator, AcceleratorVm, VcpuOptions } from "../../vcpu/accelerator.js";
+import { type Accelerator, AcceleratorError, type AcceleratorVm, type VcpuOptions } from "../../vcpu/accelerator.js";
 import { offeredModel } from "../../vcpu/cpu-model.js";
 import { Core } from "./core-module.js";
 import { CoreDirtyLog } from "./dirty-log.js";
@@ -20,6 +20,7 @@ export function createInterpreter(module: WebAssembly.Module): Accelerator {
 
 class InterpreterVm implements AcceleratorVm {
   private readonly core: Core;
+  private dirtyLogOpen = false;
   private readonly vcpus: InterpreterVcpu[] = [];
 
   constructor(
@@ -36,7 +37,11 @@ class InterpreterVm implements AcceleratorVm {
   }
 
   startDirtyLog(): CoreDirtyLog {
-    return new CoreDirtyLog(this.core, this.memory);
+    if (this.dirtyLogOpen) throw new AcceleratorError("ACCELERATOR_DEFECT", "a dirty log is open already");
+    this.dirtyLogOpen = true;
+    return new CoreDirtyLog(this.core, this.memory, () => {
+      this.dirtyLogOpen = false;
+    });
   }
 
   close(): void {

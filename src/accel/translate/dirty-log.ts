@@ -17,6 +17,7 @@ export class CoreDirtyLog implements DirtyLog, MemoryListener {
   constructor(
     private readonly core: Core,
     private readonly memory: GuestMemory,
+    private readonly stopped: () => void,
   ) {
     const pages = (RAM_OFFSET - ROM_OFFSET + memory.ramSize) / PAGE_SIZE;
     this.host = new Uint8Array(Math.ceil(pages / 8));
@@ -33,6 +34,7 @@ export class CoreDirtyLog implements DirtyLog, MemoryListener {
 
   stop(): void {
     this.memory.removeListener(this);
+    this.stopped();
   }
 
   memoryWritten(offset: number, size: number): void {
