@@ -37,6 +37,19 @@ test("values", () => {
   assert.equal(config.stats, true);
 });
 
+test("saves", () => {
+  const { saves, restore, given } = parse("--save-at", "1.25s:a:b", "--save-at=70i:/c d", "--restore", "e");
+  assert.deepEqual(
+    saves.map(({ point, file }) => [point, file]),
+    [
+      [{ time: 1.25e9 }, "a:b"],
+      [{ instructions: 70 }, "/c d"],
+    ],
+  );
+  assert.equal(restore, "e");
+  assert.deepEqual([...given], ["restore", "save-at"]);
+});
+
 for (const args of [
   "--memory 0",
   "--memory 1",
@@ -44,6 +57,13 @@ for (const args of [
   "--memory -5",
   "--memory 1e9",
   "--memory 99999999999999999999",
+  "--save-at 5:file",
+  "--save-at 5s:",
+  "--save-at -1s:file",
+  "--save-at 1.5i:file",
+  "--save-at 1s:file --save-at 2s:file",
+  "--quit-when-saved",
+  "--restore=",
   "--cpus 0",
   "--cpus 17",
   "--cpus 1.5",

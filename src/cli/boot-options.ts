@@ -1,4 +1,5 @@
 /** The options of `ringvisor boot`, checked and turned into values. Nothing is opened or started here. */
+import type { StopPoint } from "../machine/machine-loop.js";
 import { type CpuModel, parseCpuModel } from "../vcpu/cpu-model.js";
 import { NotImplementedError, UsageError } from "./errors.js";
 import type { OptionTable, ParsedOptions } from "./options.js";
@@ -56,6 +57,17 @@ export const BOOT_OPTIONS = {
     placeholder: "HZ",
     help: "ticks a second of the guest's TSC (default: this host's under KVM and where KVM is at hand, else 1000000000)",
   },
+  restore: {
+    kind: "value",
+    placeholder: "FILE",
+    help: "go on with a saved machine: memory, CPUs, CPU model, clock and board are those it had",
+  },
+  "save-at": {
+    kind: "list",
+    placeholder: "WHEN:FILE",
+    help: "save the machine to FILE, and go on, when its clock gets to WHEN (5s, 1.25s) or it has executed so many instructions (2000000i)",
+  },
+  "quit-when-saved": { kind: "flag", help: "the run ends with exit code 0 after the last --save-at" },
   gdb: { kind: "value", placeholder: "PORT", help: "wait for gdb on 127.0.0.1:PORT before the first instruction" },
   "no-host-decompress": { kind: "flag", help: "leave a bzImage's payload to the guest's own decompressor" },
   symbols: {
@@ -68,6 +80,14 @@ export const BOOT_OPTIONS = {
 export type AcceleratorName = "auto" | "kvm" | "translate" | "interpret";
 
 export type ConsoleTarget = { kind: "stdio" } | { kind: "none" } | { kind: "file"; path: string };
+
+/** What `--save-at` asks for. */
+export interface SaveRequest {
+  /** As it was written, for messages. */
+  readonly text: string;
+  readonly point: StopPoint;
+  readonly file: string;
+}
 
 export interface BootConfig {
   kernel: string | null;
@@ -93,6 +113,11 @@ export interface BootConfig {
   gdbPort: number | null;
   hostDecompress: boolean;
   symbols: string | null;
+  restore: string | null;
+  saves: readonly SaveRequest[];
+  quitWhenSaved: boolean;
+  /** The options that were given, by their names. */
+  given: ReadonlySet<keyof typeof BOOT_OPTIONS>;
 }
 
 const DEFAULT_MEMORY = 512 << 20;
@@ -144,7 +169,31 @@ export function parseBootOptions(options: ParsedOptions<typeof BOOT_OPTIONS>): B
     gdbPort: options.gdb === undefined ? null : parseCount("gdb", options.gdb, 0, 65535),
     hostDecompress: !noHostDecompress,
     symbols: path("symbols", options.symbols),
+    restore: path("restore", options.restore),
+    saves: parseSaves(options["save-at"], options["quit-when-saved"]),
+    quitWhenSaved: options["quit-when-saved"],
+    given: new Set(OPTION_NAMES.filter((name) => isGiven(options[name]))),
   };
+}
+
+const OPTION_NAMES = Object.keys(BOOT_OPTIONS) as (keyof typeof BOOT_OPTIONS)[];
+
+function isGiven(value: unknown): boolean {
+  return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
+}
+
+function parseSaves(texts: readonly string[], quit: boolean): SaveRequest[] {
+  if (quit && texts.length === 0) throw new UsageError("--quit-when-saved needs --save-at");
+  const saves = texts.map((text): SaveRequest => {
+    const match = /^(?:([0-9]{1,15}(?:\.[0-9]{1,9})?)s|([0-9]{1,15})i):(.+)$/s.exec(text);
+    if (!match) throw new UsageError(`--save-at ${text} is not like 5s:FILE, 1.25s:FILE or 2000000i:FILE`);
+    const [, seconds, instructions, file] = match;
+    const point = seconds === undefined ? { instructions: Number(instructions) } : { time: Number(seconds) * 1e9 };
+    return { text, point, file };
+  });
+  const twice = saves.find(({ file }, index) => saves.findIndex((other) => other.file === file) !== index);
+  if (twice !== undefined) throw new UsageError(`--save-at names the file ${twice.file} twice`);
+  return saves;
 }
 
 const UNITS: Record<string, number> = { "": 1 << 20, K: 1 << 10, M: 1 << 20, G: 1 << 30 };

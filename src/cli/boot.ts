@@ -16,12 +16,14 @@ import { BOOT_OPTIONS, type BootConfig, parseBootOptions } from "./boot-options.
 import { UsageError } from "./errors.js";
 import { describeOptions, parseArguments } from "./options.js";
 import { createAccelerator, createBoard } from "./parts.js";
+import { type MachineSetup, openRestored } from "./restore.js";
 import { Session } from "./session.js";
 import { collectStats, writeStats } from "./stats.js";
 
 const HELP = `usage: ringvisor boot [OPTIONS]
 
-Boots a kernel or a ROM. Without --kernel and --bios: Debian's kernel with a busybox shell.
+Boots a kernel or a ROM, or goes on with a saved machine. Without --kernel, --bios and --restore:
+Debian's kernel with a busybox shell.
 
 ${describeOptions(BOOT_OPTIONS)}
 
@@ -41,8 +43,12 @@ export async function run(args: string[]): Promise<number> {
   if (operands.length > 0) throw new UsageError(`boot takes options only, not "${operands[0]}"`);
   const config = parseBootOptions(options);
   const symbols = config.symbols === null ? null : parseSymbols(await readBootFile(config.symbols));
-  const { accelerator, reason: accelReason, tscFrequency } = await createAccelerator(config);
-  const boot = await prepareImage(config);
+  const restored = config.restore === null ? null : await openRestored(config.restore, config, prepareImage);
+  const setup: MachineSetup = restored?.setup ?? config;
+  const { accel } = config;
+  const { accelerator, reason: accelReason, tscFrequency } = await createAccelerator({ accel, clock: setup.clock });
+  restored?.checkCpu(accelerator);
+  const boot = restored?.boot ?? (await prepareImage(config));
 
   let session: Session | null = null;
   let machine: Machine | null = null;
@@ -52,16 +58,16 @@ export async function run(args: string[]): Promise<number> {
   });
   try {
     machine = new Machine({
-      memory: config.memory,
-      cpus: config.cpus,
+      memory: setup.memory,
+      cpus: setup.cpus,
       accelerator,
-      cpuModel: config.cpu,
-      clock: config.clock,
-      tscFrequency: config.tscFrequency ?? tscFrequency,
+      cpuModel: setup.cpu,
+      clock: setup.clock,
+      tscFrequency: setup.tscFrequency ?? tscFrequency,
       scheduler: nodeScheduler,
       boot,
-      board: createBoard({ debugExit: config.debugExit, testDevice: config.testDevice }),
-      noReboot: config.noReboot,
+      board: createBoard({ debugExit: setup.debugExit, testDevice: setup.testDevice }),
+      noReboot: setup.noReboot,
       console: {
         write: (bytes) => {
           console.write(bytes);
@@ -75,9 +81,13 @@ export async function run(args: string[]): Promise<number> {
     session = new Session(machine, {
       timeout: config.timeout,
       gdbPort: config.gdbPort,
-      longMode: config.cpu.linearBits > 32,
+      longMode: setup.cpu.linearBits > 32,
       symbols,
+      saves: config.saves,
+      quitWhenSaved: config.quitWhenSaved,
+      resetAdvice: restored?.resetAdvice ?? null,
     });
+    await restored?.restore(machine);
     const { exitCode, reason } = await session.run(console);
     if (config.stats !== null) {
       const { firstByte } = console;
@@ -88,6 +98,7 @@ export async function run(args: string[]): Promise<number> {
   } finally {
     machine?.close();
     console.close();
+    await restored?.close();
   }
 }
 

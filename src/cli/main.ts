@@ -38,6 +38,7 @@ const INPUT_ERRORS = new Set([
   "GuestBuildError",
   "GuestMemoryError",
   "MachineError",
+  "SavedMachineError",
   "SymbolFileError",
 ]);
 

@@ -1,5 +1,7 @@
 /** Which accelerator and which board a machine of the command line gets. */
 import { createInterpreter } from "../accel/translate/accelerator.js";
+import type { PlainData } from "../devices/device.js";
+import { dword, flag, literal, object } from "../devices/state-shape.js";
 import type { BoardBuilder } from "../machine/board.js";
 import { pcBoard } from "../machine/pc-board.js";
 import { loadCore } from "../node/core-wasm.js";
@@ -62,6 +64,14 @@ async function hostTscFrequency(): Promise<number | undefined> {
     // A KVM that cannot be used is no place to move to.
     return undefined;
   }
+}
+
+const BOARD_SHAPE = object({ name: literal("pc"), version: dword, debugExit: flag, testDevice: flag });
+
+/** The options of the board that a saved machine had. @throws StateError where it is another kind of board */
+export function boardOptions(description: PlainData): { debugExit: boolean; testDevice: boolean } {
+  const { debugExit, testDevice } = BOARD_SHAPE.parse(description, "the board");
+  return { debugExit, testDevice };
 }
 
 export function createBoard(options: { debugExit: boolean; testDevice: boolean }): BoardBuilder {

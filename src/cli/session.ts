@@ -14,8 +14,12 @@ import type { Machine } from "../machine/machine.js";
 import type { MachineOutcome } from "../machine/outcome.js";
 import { type HostConsole, StdioConsole } from "../node/console.js";
 import { ESCAPE_HELP, type EscapeAction } from "../node/escape-keys.js";
+import { FileError } from "../node/files.js";
 import { type GdbServer, startGdbServer } from "../node/gdb-server.js";
+import { createProgress } from "../node/progress.js";
+import { saveMachineFile } from "../node/saved-machine-file.js";
 import type { VcpuState } from "../vcpu/state.js";
+import type { SaveRequest } from "./boot-options.js";
 import { EXIT, SIGNAL_EXIT_BASE } from "./errors.js";
 
 export interface SessionOptions {
@@ -23,6 +27,12 @@ export interface SessionOptions {
   gdbPort: number | null;
   longMode: boolean;
   symbols: SymbolTable | null;
+  /** When to save the machine, and where to. */
+  saves: readonly SaveRequest[];
+  /** The last of these saves ends the run. */
+  quitWhenSaved: boolean;
+  /** Told when a reset ends the run although nobody asked for that; null where it does not. */
+  resetAdvice: string | null;
 }
 
 /** Why the session ended, where it was not the guest. */
@@ -31,6 +41,8 @@ type Interruption =
   | { kind: "killed-by-gdb" }
   | { kind: "signal"; signal: NodeJS.Signals; number: number }
   | { kind: "timeout" }
+  | { kind: "saved" }
+  | { kind: "save-failed"; error: Error }
   | { kind: "panic"; state: VcpuState | null; vcpu: number }
   | { kind: "console"; error: Error };
 
@@ -45,6 +57,8 @@ const SIGPIPE = 13;
 /** A kernel that has said its last word is looked at this often, and must look dead each time. */
 const PANIC_SAMPLES = 10;
 const PANIC_SAMPLE_MS = 100;
+/** Bytes between two reports of a save's progress. */
+const PROGRESS_STEP = 4 << 20;
 
 export class Session {
   private interruption: Interruption | null = null;
@@ -54,12 +68,21 @@ export class Session {
   private gdb: GdbServer | null = null;
   private monitorOpen = false;
   private panicSamples = 0;
+  /** Parts of the session that need the machine paused. */
+  private holds = 0;
+  /** Somebody else, gdb, had paused it before. */
+  private heldOutside = false;
+  /** Ends a save under way. */
+  private readonly stopping = new AbortController();
+  private savesLeft: number;
+  private saving: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly machine: Machine,
     private readonly options: SessionOptions,
   ) {
-    this.monitor = new Monitor(machine, options.symbols);
+    this.monitor = new Monitor(machine, options.symbols, (file) => this.save(file));
+    this.savesLeft = options.saves.length;
   }
 
   /** Sees what the guest writes. */
@@ -84,12 +107,15 @@ export class Session {
     const timers: NodeJS.Timeout[] = [];
     try {
       if (gdbPort !== null) await this.startGdb(gdbPort);
+      const saves = this.options.saves.map((request) => this.saveWhenDue(request));
       const running = this.machine.start({ paused: gdbPort !== null });
       if (timeout !== null) timers.push(setTimeout(() => void this.interrupt({ kind: "timeout" }), timeout));
       timers.push(setInterval(() => void this.lookForPanic(), PANIC_SAMPLE_MS));
       const outcome = await running;
+      this.stopping.abort(new Error("the run ended"));
+      await Promise.all([...saves, this.saving]);
       console.close();
-      const result = await this.conclude(outcome);
+      const result = this.withMissedSaves(await this.conclude(outcome));
       this.gdb?.ended(result.exitCode);
       return result;
     } finally {
@@ -103,7 +129,66 @@ export class Session {
 
   private async interrupt(interruption: Interruption): Promise<void> {
     this.interruption ??= interruption;
+    this.stopping.abort(new Error("the run is ending"));
     await this.machine.stop();
+  }
+
+  /** Pauses the machine until `release`. */
+  private async hold(): Promise<void> {
+    if (this.holds++ === 0) this.heldOutside = this.machine.status === "paused";
+    await this.machine.pause();
+  }
+
+  private release(): void {
+    if (--this.holds === 0 && !this.heldOutside) this.machine.resume();
+  }
+
+  /** Saves the paused machine; what to tell. Several at a time come one after the other. */
+  private save(file: string): Promise<string> {
+    const saving = this.saving.then(() => this.saveNow(file));
+    this.saving = saving.catch(() => {});
+    return saving;
+  }
+
+  private async saveNow(file: string): Promise<string> {
+    const progress = createProgress();
+    let shown = 0;
+    try {
+      const size = await saveMachineFile(this.machine, file, {
+        signal: this.stopping.signal,
+        progress: (bytes) => {
+          if (bytes - shown < PROGRESS_STEP) return;
+          shown = bytes;
+          progress.update(`saving to ${file}: ${Math.floor(bytes / 2 ** 20)} MiB`);
+        },
+      });
+      return `saved to ${file}: ${(size / 2 ** 20).toFixed(1)} MiB`;
+    } finally {
+      progress.done();
+    }
+  }
+
+  /** Never rejects. */
+  private async saveWhenDue({ point, file }: SaveRequest): Promise<void> {
+    if (!(await this.machine.pauseAt(point))) return;
+    // The machine is paused already: nothing may come in between before it is held.
+    if (this.holds++ === 0) this.heldOutside = false;
+    try {
+      await this.save(file);
+      if (--this.savesLeft === 0 && this.options.quitWhenSaved) void this.interrupt({ kind: "saved" });
+    } catch (error) {
+      // Where the run is ending anyway, the save was given up for that.
+      if (!this.stopping.signal.aborted) void this.interrupt({ kind: "save-failed", error: error as Error });
+    } finally {
+      this.release();
+    }
+  }
+
+  /** A script that goes on with a file must not find that it is not there. */
+  private withMissedSaves(result: SessionResult): SessionResult {
+    if (this.savesLeft === 0 || this.interruption?.kind === "save-failed") return result;
+    process.stderr.write(`ringvisor: the run ended before ${this.savesLeft} of its --save-at\n`);
+    return result.exitCode === EXIT.POWER_OFF ? { ...result, exitCode: EXIT.USAGE } : result;
   }
 
   /** A second signal while the first is being obeyed ends the process at once. */
@@ -140,8 +225,7 @@ export class Session {
     const { console } = this;
     if (this.monitorOpen || !(console instanceof StdioConsole)) return;
     this.monitorOpen = true;
-    const wasPaused = this.machine.status === "paused";
-    await this.machine.pause();
+    await this.hold();
     console.flush();
     console.detach();
     process.stdout.write("\r\nringvisor monitor; help lists the commands\n");
@@ -172,7 +256,7 @@ export class Session {
     console.attach();
     this.monitorOpen = false;
     if (quit) void this.interrupt({ kind: "quit" });
-    else if (!wasPaused) this.machine.resume();
+    this.release();
   }
 
   /**
@@ -185,7 +269,7 @@ export class Session {
       this.panicSamples = 0;
       return;
     }
-    await this.machine.pause();
+    await this.hold();
     const states = this.machine.vcpus.map((vcpu) => vcpu.getState());
     // CPUs that the panic stopped are halted with interrupts off.
     const dead = states.every((state) => {
@@ -199,7 +283,7 @@ export class Session {
       const vcpu = Math.max(0, spinning);
       void this.interrupt({ kind: "panic", vcpu, state: states[vcpu] });
     }
-    this.machine.resume();
+    this.release();
   }
 
   private async conclude(outcome: MachineOutcome): Promise<SessionResult> {
@@ -209,6 +293,7 @@ export class Session {
       case "debug-exit":
         return { exitCode: ((outcome.value << 1) | 1) & 0xff, reason: "debug-exit" };
       case "reset":
+        if (this.options.resetAdvice !== null) process.stderr.write(`ringvisor: ${this.options.resetAdvice}\n`);
         if (this.watch.message === null) return { exitCode: EXIT.POWER_OFF, reason: "reset" };
         await this.reportCrash(this.watch.message, 0, this.machine.vcpus[0].getState());
         return { exitCode: EXIT.GUEST_CRASH, reason: "panic" };
@@ -233,6 +318,11 @@ export class Session {
       case "timeout":
         process.stderr.write(`ringvisor: stopped after ${(this.options.timeout ?? 0) / 1000} s (--timeout)\n`);
         return { exitCode: EXIT.TIMEOUT, reason: "timeout" };
+      case "save-failed": {
+        const { error } = interruption;
+        process.stderr.write(`ringvisor: ${error.message}\n`);
+        return { exitCode: error instanceof FileError ? EXIT.USAGE : EXIT.OUR_FAILURE, reason: "save-failed" };
+      }
       case "signal":
         return { exitCode: SIGNAL_EXIT_BASE + interruption.number, reason: interruption.signal };
       case "panic":

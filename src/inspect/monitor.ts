@@ -105,6 +105,16 @@ export class Monitor {
       help: "what the vCPU has counted",
       run: () => this.counters(),
     },
+    {
+      names: ["save"],
+      usage: "save FILE",
+      help: "write the machine to a file that boot --restore takes",
+      run: (words) => {
+        if (words.length === 0) throw new CommandError("a file name is missing");
+        if (this.save === null) throw new CommandError("machines cannot be saved here");
+        return this.save(words.join(" "));
+      },
+    },
     { names: ["continue", "c"], usage: "continue", help: "leave the monitor", verdict: "continue", run: () => "" },
     { names: ["quit", "q"], usage: "quit", help: "end the machine", verdict: "quit", run: () => "" },
     { names: ["help", "h", "?"], usage: "help", help: "this text", run: () => this.help() },
@@ -113,6 +123,8 @@ export class Monitor {
   constructor(
     private readonly machine: InspectedMachine,
     private readonly symbols: SymbolTable | null = null,
+    /** Saves the paused machine to a file; what to answer. */
+    private readonly save: ((file: string) => Promise<string>) | null = null,
   ) {}
 
   get prompt(): string {

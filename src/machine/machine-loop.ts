@@ -47,6 +47,11 @@ export interface RunLoopStats {
   resets: number;
 }
 
+interface Stop {
+  readonly point: StopPoint;
+  resolve(reached: boolean): void;
+}
+
 export abstract class MachineLoop {
   readonly stats: RunLoopStats = { slices: 0, idle: 0, inputs: 0, resets: 0 };
   /** Called when a debug exit has paused the machine. */
@@ -57,7 +62,9 @@ export abstract class MachineLoop {
   protected ending: MachineOutcome | null = null;
   protected pauseWanted = false;
   protected started = false;
-  protected stops: readonly { readonly point: StopPoint; resolve(reached: boolean): void }[] = [];
+  private stops: readonly Stop[] = [];
+  /** Stop points whose owners wait for the pause. */
+  private readonly reached: Stop[] = [];
   private readonly inputs: (() => void)[] = [];
   private resetWanted = false;
   private paused: (() => void)[] = [];
@@ -146,7 +153,7 @@ export abstract class MachineLoop {
       this.started = false;
       clock.pause();
       for (const resolve of this.paused.splice(0)) resolve();
-      for (const { resolve } of this.stops) resolve(false);
+      for (const { resolve } of [...this.reached.splice(0), ...this.stops]) resolve(false);
       this.stops = [];
     }
   }
@@ -162,7 +169,7 @@ export abstract class MachineLoop {
     this.interrupt();
   }
 
-  /** Wants a pause where a stop point is reached. */
+  /** Takes the stop points that are reached off the list: the machine is to pause. */
   protected lookForStops(): void {
     if (this.stops.length === 0) return;
     const now = this.options.clock.now();
@@ -170,8 +177,10 @@ export abstract class MachineLoop {
     const reached = this.stops.filter(({ point }) =>
       "time" in point ? now >= point.time : retired >= point.instructions,
     );
+    if (reached.length === 0) return;
     this.stops = this.stops.filter((stop) => !reached.includes(stop));
-    for (const { resolve } of reached) void this.pause().then(() => resolve(this.isPaused));
+    this.reached.push(...reached);
+    this.interrupt();
   }
 
   /** How far it is to the next stop points: a clock time, and a number of instructions from now, at least 1. */
@@ -195,7 +204,11 @@ export abstract class MachineLoop {
 
   /** Whether somebody wants the vCPUs to stand still. */
   protected get attention(): boolean {
-    return this.ending !== null || this.resetWanted || this.pauseWanted;
+    return this.ending !== null || this.resetWanted || this.standstillWanted;
+  }
+
+  protected get standstillWanted(): boolean {
+    return this.pauseWanted || this.reached.length > 0;
   }
 
   protected applyInputs(): void {
@@ -225,6 +238,8 @@ export abstract class MachineLoop {
     const resumed = new Promise<void>((resolve) => {
       this.unpause = resolve;
     });
+    // Before those who asked for any pause: they may be the ones who resume.
+    for (const { resolve } of this.reached.splice(0)) resolve(true);
     for (const resolve of this.paused.splice(0)) resolve();
     await resumed;
     this.unpause = null;

@@ -28,7 +28,7 @@ export class ParallelRunLoop extends MachineLoop {
     this.serve();
     if (this.ending !== null) return this.ending;
     this.resetIfWanted();
-    if (this.pauseWanted) {
+    if (this.standstillWanted) {
       await this.stayPaused();
       return null;
     }

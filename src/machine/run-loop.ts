@@ -78,7 +78,7 @@ export class RunLoop extends MachineLoop {
     if (this.ending !== null) return this.ending;
     this.resetIfWanted();
     this.lookForStops();
-    if (this.pauseWanted) {
+    if (this.standstillWanted) {
       await this.stayPaused();
       return null;
     }

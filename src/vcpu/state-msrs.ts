@@ -24,8 +24,14 @@ export const STATE_MSRS: readonly number[] = [
   0xda0, // XSS
   0x17a, // MCG_STATUS
   0x17b, // MCG_CTL
+  0x400, // MC0_CTL to MC3_CTL: no error is ever reported in the banks' other registers
+  0x404,
+  0x408,
+  0x40c,
   0xc0010010, // SYSCFG
   0xc0010015, // HWCR
+  0xc0011029, // DE_CFG
+  0xc0011020, // LS_CFG
 ];
 
 function range(first: number, last: number): number[] {

@@ -116,6 +116,8 @@ export class StateBlock {
     this.setU64(L.RIP, state.rip);
     this.setU64(L.RFLAGS, state.rflags);
     this.setU32(L.CC_OP, 0);
+    // No instruction is under way.
+    this.setU32(L.CUR_REC, 0);
     SEGMENT_NAMES.forEach((name, index) => {
       this.setSegment(index, state.segments[name]);
     });

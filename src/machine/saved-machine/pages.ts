@@ -92,6 +92,13 @@ function isZero(words: Int32Array, page: number): boolean {
   return true;
 }
 
+interface PageRun {
+  readonly region: MemoryRegion;
+  /** In the wasm memory. */
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
 /** Takes the sections of pages in their order; what it accepts covers each page once at most. */
 export class PageReader {
   private region = 0;
@@ -101,11 +108,11 @@ export class PageReader {
   constructor(private readonly regions: readonly MemoryRegion[]) {}
 
   /**
-   * The runs of a section: where in the wasm memory each one belongs, and its bytes.
+   * The runs of a section: its region, where in the wasm memory each one belongs, and its bytes.
    *
    * @throws SavedMachineError SAVED_CONTENT
    */
-  parse({ payload, where }: Section): { offset: number; bytes: Uint8Array }[] {
+  parse({ payload, where }: Section): PageRun[] {
     const fail = (problem: string): never => {
       throw new SavedMachineError("SAVED_CONTENT", where, problem);
     };
@@ -118,7 +125,7 @@ export class PageReader {
     this.region = index;
     const region = this.regions[index];
     if (runCount > MAX_PAGES || payload.length < HEADER + runCount * RUN) fail("its runs of pages are cut off");
-    const result: { offset: number; bytes: Uint8Array }[] = [];
+    const result: PageRun[] = [];
     let at = HEADER + runCount * RUN;
     for (let run = 0; run < runCount; run++) {
       const first = view.getUint32(HEADER + run * RUN, true);
@@ -129,7 +136,7 @@ export class PageReader {
       }
       const size = count * PAGE_SIZE;
       if (size > payload.length - at) fail("its pages are cut off");
-      result.push({ offset: region.offset + first * PAGE_SIZE, bytes: payload.subarray(at, at + size) });
+      result.push({ region, offset: region.offset + first * PAGE_SIZE, bytes: payload.subarray(at, at + size) });
       at += size;
       this.next = first + count;
     }

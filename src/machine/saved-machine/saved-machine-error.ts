@@ -12,6 +12,8 @@ export type SavedMachineErrorCode =
   | "SAVED_CONTENT"
   /** It is of a machine that differs from the one it is to be restored into. */
   | "SAVED_MISMATCH"
+  /** A device or a vCPU does not take its state; the cause says more. */
+  | "SAVED_STATE"
   /** The accelerator does not offer the CPU features that the machine has. */
   | "SAVED_CPU";
 

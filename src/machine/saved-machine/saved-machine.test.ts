@@ -216,10 +216,10 @@ test("hostile sections with right checksums are refused by what is wrong with th
     ["VCPU", (state) => ({ ...state, rip: "0x10000000000000000" }), "SAVED_CONTENT", /vCPU 0\.rip/],
     ["VCPU", (state) => ({ ...state, gpr: [] }), "SAVED_CONTENT", /vCPU 0\.gpr/],
     ["VCPU", (state) => ({ ...state, msrs: { "-1": "0x0" } }), "SAVED_CONTENT", /msrs/],
-    ["DEVS", (device) => ({ ...device, name: "floppy" }), "STATE", /no device floppy/],
-    ["DEVS", () => null, "STATE", /no device/],
-    ["DEVS", (device) => ({ ...device, name: "__proto__" }), "STATE", /no device/],
-    ["DEVS", (device) => ({ ...device, state: { version: 7 } }), "STATE", /version/],
+    ["DEVS", (device) => ({ ...device, name: "floppy" }), "SAVED_STATE", /no device floppy/],
+    ["DEVS", () => null, "SAVED_STATE", /no device/],
+    ["DEVS", (device) => ({ ...device, name: "__proto__" }), "SAVED_STATE", /no device/],
+    ["DEVS", (device) => ({ ...device, state: { version: 7 } }), "SAVED_STATE", /version/],
   ];
   for (const [kind, edit, code, pattern] of cases) {
     const changed = await rewrite(file, changeJson(kind, edit));

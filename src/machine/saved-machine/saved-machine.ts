@@ -8,7 +8,7 @@
  */
 import { type PlainData, StateError } from "../../devices/device.js";
 import { byte, list, object, type Shape, text } from "../../devices/state-shape.js";
-import type { Accelerator } from "../../vcpu/accelerator.js";
+import { type Accelerator, AcceleratorError } from "../../vcpu/accelerator.js";
 import { cpuObstacle } from "../../vcpu/compatibility.js";
 import { modelHash } from "../../vcpu/cpu-model.js";
 import type { VcpuState } from "../../vcpu/state.js";
@@ -77,17 +77,33 @@ export class SavedMachine {
     if (obstacle !== null) throw new SavedMachineError("SAVED_CPU", "the CPU model", obstacle);
   }
 
+  /** The contents of the ROM, or null where the machine has none. @throws as `open` does */
+  async readRom(): Promise<Uint8Array | null> {
+    const { memory, romSize } = this.configuration;
+    if (romSize === 0) return null;
+    const rom = new Uint8Array(romSize);
+    const regions = memoryRegions(memory, romSize);
+    const reader = new PageReader(regions);
+    for await (const section of readSections(this.source)) {
+      if (section.kind !== "PAGE") continue;
+      for (const { region, offset, bytes } of reader.parse(section)) {
+        if (region.name === "ROM") rom.set(bytes, offset - region.offset);
+      }
+    }
+    return rom;
+  }
+
   /**
    * Makes a machine that was not started go on from here. Everything is checked before anything is changed; only a
    * file that changes or cannot be read any more in the middle leaves RAM half written.
    *
-   * @throws SavedMachineError SAVED_MISMATCH where the machine is another one, and as `open` does
-   * @throws StateError, AcceleratorError STATE_MISMATCH where a device or a vCPU does not take its state
+   * @throws SavedMachineError SAVED_MISMATCH where the machine is another one, SAVED_STATE where a device or a vCPU
+   * does not take its state, and as `open` does
    * @throws MachineError MACHINE_STATUS
    */
   async restore(machine: Machine, options: RestoreOptions = {}): Promise<void> {
     checkSame(this.configuration, machine.configuration);
-    machine.check(this.state);
+    checkState(machine, this.state);
     const regions = memoryRegions(this.configuration.memory, this.configuration.romSize);
     for (const { offset, size } of regions) machine.memory.clearAt(offset, size);
     const reader = new PageReader(regions);
@@ -96,6 +112,18 @@ export class SavedMachine {
       for (const { offset, bytes } of reader.parse(section)) machine.memory.writeAt(offset, bytes);
     }
     machine.restore(this.state);
+  }
+}
+
+/** @throws SavedMachineError SAVED_STATE */
+function checkState(machine: Machine, state: MachineState): void {
+  try {
+    machine.check(state);
+  } catch (error) {
+    const refusal =
+      error instanceof StateError || (error instanceof AcceleratorError && error.code === "STATE_MISMATCH");
+    if (!refusal) throw error;
+    throw new SavedMachineError("SAVED_STATE", "the saved machine", error.message, { cause: error });
   }
 }
 
