@@ -59,14 +59,15 @@ function version(): string {
 /** @returns the exit code; errors are told in the log and on standard error */
 export async function main(args: readonly string[]): Promise<number> {
   let log = new Log(null, "text", false);
-  let doing = "ringvisor";
+  let name: string | undefined;
   try {
     const { options, operands, help: wantsHelp } = parse(GLOBAL, args);
     if (options.version) {
       process.stdout.write(version());
       return 0;
     }
-    const [name, ...rest] = operands;
+    const rest = operands.slice(1);
+    name = operands[0];
     if (wantsHelp || name === undefined || name === "help") {
       process.stdout.write(help());
       return 0;
@@ -81,7 +82,6 @@ export async function main(args: readonly string[]): Promise<number> {
       );
     }
     if (!Object.hasOwn(VERBS, name)) throw new ContainerError("USAGE", `no such command: ${name}`);
-    doing = `ringvisor ${name}`;
     const { verb } = await VERBS[name].load();
     if (rest.length === 1 && (rest[0] === "--help" || rest[0] === "-h")) {
       process.stdout.write(`${verb.usage}\n`);
@@ -92,8 +92,9 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     const known = error instanceof Error ? error : new Error(String(error));
     const isOurs = known instanceof ContainerError || known.name === "CgroupError";
-    log.fatal(isOurs ? known.message : `${doing} failed: ${known.message}`);
+    log.fatal(isOurs ? known.message : `ringvisor ${name ?? ""} failed: ${known.message}`);
     if (!isOurs) log.write("debug", known.stack ?? "");
-    return 1;
+    // runc's code for it, out of the way of the program's own.
+    return name === "exec" ? 255 : 1;
   }
 }
