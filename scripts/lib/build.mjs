@@ -3,13 +3,14 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { bundle } from "./bundle.mjs";
 import { progress, ROOT, runTool } from "./project.mjs";
 
 const SOURCES = "src";
 const CORE = "src/accel/translate/core";
 const CORE_ENTRY = `${CORE}/index.ts`;
 const CORE_OUTPUT = "dist/accel/translate/core.wasm";
-const PROGRAMS = ["dist/cli/main.js", "dist/cli/oci-main.js"];
+const PROGRAMS = ["dist/cli/main.js"];
 const STAMP = "dist/.build.json";
 /** One core for all machines: its memory is imported, the first 4 KiB stay empty so that a null address is never data. */
 const CORE_OPTIONS = [
@@ -28,7 +29,13 @@ function sourceFiles() {
 /** Changes when any source changed, came or went. Sizes and times only: it runs at every start. */
 function surface(files) {
   const hash = createHash("sha256");
-  for (const file of [...files, "tsconfig.json", "package-lock.json", "scripts/lib/build.mjs"]) {
+  for (const file of [
+    ...files,
+    "tsconfig.json",
+    "package-lock.json",
+    "scripts/lib/build.mjs",
+    "scripts/lib/bundle.mjs",
+  ]) {
     const { mtimeMs, size } = statSync(join(ROOT, file));
     hash.update(`${file} ${mtimeMs} ${size}\n`);
   }
@@ -94,6 +101,7 @@ export function build() {
   sweep(files);
   // npm does this when it links a package; engines take the runtime by its path.
   for (const program of PROGRAMS) if (existsSync(join(ROOT, program))) chmodSync(join(ROOT, program), 0o755);
+  bundle();
   let core = stamp.core;
   if (existsSync(join(ROOT, CORE_ENTRY))) {
     core = coreDigest(files);

@@ -24,7 +24,8 @@ test("a user namespace maps the container's root to somebody without rights", { 
   writeFileSync(join(bundle.folder, "private/volume/file"), "host's\n");
   // The root file system is the host's root's here: the container's may not make folders in it.
   mkdirSync(join(bundle.rootfs, "volume"));
-  const script = "id -u; cat /proc/self/uid_map | tr -s ' '; stat -c %u /volume/file; echo > /dev/null; ls -l /dev/null | cut -c1";
+  const script =
+    "id -u; cat /proc/self/uid_map | tr -s ' '; stat -c %u /volume/file; echo > /dev/null; ls -l /dev/null | cut -c1";
   const got = lines(bundle, script, (config) => {
     config.linux!.namespaces!.push({ type: "user" });
     config.linux!.uidMappings = MAPS;
@@ -70,9 +71,13 @@ test("tmpcopyup fills a tmpfs with what it hides, modes and links included", { s
   writeFileSync(join(data, "inner/file"), "text\n");
   chmodSync(join(data, "inner/file"), 0o751);
   symlinkSync("inner/file", join(data, "link"));
-  const got = lines(bundle, "cat /data/link; stat -c %a /data/inner/file; touch /data/new && echo writable", (config) => {
-    config.mounts!.push({ destination: "/data", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup", "nosuid"] });
-  });
+  const got = lines(
+    bundle,
+    "cat /data/link; stat -c %a /data/inner/file; touch /data/new && echo writable",
+    (config) => {
+      config.mounts!.push({ destination: "/data", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup", "nosuid"] });
+    },
+  );
   assert.deepEqual(got, ["text", "751", "writable"]);
 });
 
@@ -210,7 +215,17 @@ test("exec joins the container: its processes, its limits, a status of its own",
     config.process!.args = ["sleep", "1000"];
   });
   assert.equal(bundle.run("run", "--detach", "one").status, 0);
-  const { stdout, status } = bundle.run("exec", "--env", "A=b", "--cwd", "/tmp", "one", "sh", "-c", "pwd; echo $A; hostname; exit 9");
+  const { stdout, status } = bundle.run(
+    "exec",
+    "--env",
+    "A=b",
+    "--cwd",
+    "/tmp",
+    "one",
+    "sh",
+    "-c",
+    "pwd; echo $A; hostname; exit 9",
+  );
   assert.equal(stdout, "/tmp\nb\nringvisor\n");
   assert.equal(status, 9);
   const missing = bundle.run("exec", "one", "nothing");

@@ -9,9 +9,11 @@ import { EVENT, HOOK_STATUS } from "../plan/events.js";
 import { encodeText } from "../plan/hooks.js";
 import { creates } from "../plan/namespaces.js";
 import { FIND_PROGRAM } from "../plan/process.js";
+import { planStart, START_PROGRAM } from "../plan/start.js";
 import { type CompiledSeccomp, compileSeccomp } from "../seccomp/compile.js";
 import type { Config, IdMapping, Process } from "../spec/config.js";
 import { parseConfig } from "../spec/validate.js";
+import { ERRNO } from "../stage/constants.js";
 import { errnoText } from "../stage/errno-text.js";
 import { Stage, StageError } from "../stage/run.js";
 import { identify } from "../state/process-identity.js";
@@ -168,6 +170,10 @@ async function makeProcess(store: Store, record: ContainerRecord, making: Making
   stage.proceed();
   const hookState = (status: ContainerStatus) => ociState(current, config, status);
   await serve(stage, { pid, rootless: !privileged, config, hookState });
+  if (!options.stay && !config.hooks?.poststart?.length) {
+    const file = join(store.folder(options.id), START_PROGRAM);
+    writeFileSync(file, planStart(store.fifo(options.id), pid), { mode: 0o700 });
+  }
   current = { ...current, phase: "created" };
   store.save(current);
   if (options.pidFile !== null) writePidFile(options.pidFile, pid);
@@ -270,9 +276,9 @@ export function explain(error: unknown, config: Config): unknown {
   if (error.step !== FIND_PROGRAM)
     return new ContainerError("STAGE_FAILED", `${prefix}${error.message}`, { cause: error });
   const reason =
-    error.errnoName === "ENOENT" && !name.includes("/")
+    error.errno === ERRNO.ENOENT && !name.includes("/")
       ? "executable file not found in $PATH"
-      : error.errnoName === "ENOENT"
+      : error.errno === ERRNO.ENOENT
         ? `stat ${name}: no such file or directory`
         : errnoText(error.errno);
   return new ContainerError("STAGE_FAILED", `${prefix}exec: ${JSON.stringify(name)}: ${reason}`, { cause: error });

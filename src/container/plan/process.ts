@@ -93,13 +93,24 @@ function setCapabilities(program: StageProgram, { effective, permitted, inherita
   });
 }
 
+/** Capabilities that this kernel does not have yet are refused with EINVAL. */
 function dropBounding(program: StageProgram, { bounding }: CapabilityMasks): void {
-  // Capabilities that this kernel does not have yet are refused with EINVAL.
-  for (let bit = 0; bit < 64; bit++) {
-    if ((bounding >> BigInt(bit)) & 1n) continue;
-    const name = CAPABILITIES[bit] ?? `capability ${bit}`;
-    program.call(`drop ${name}`, "prctl", [C.PR_CAPBSET_DROP, bit, 0, 0, 0], { ignore: [C.ERRNO.EINVAL] });
-  }
+  const bit = program.slot();
+  const kept = program.slot();
+  const flags = program.bytes(Uint8Array.from({ length: 64 }, (_, index) => Number((bounding >> BigInt(index)) & 1n)));
+  const at = program.slot();
+  const again = program.label();
+  const next = program.label();
+  program.set(at, flags);
+  program.place(again);
+  program.readByteAt(kept, at);
+  program.jumpIf(kept, "notEqual", 0, next);
+  const args = [C.PR_CAPBSET_DROP, bit, 0, 0, 0];
+  program.call("drop a capability from the bounding set", "prctl", args, { ignore: [C.ERRNO.EINVAL] });
+  program.place(next);
+  program.increase(at, 1);
+  program.increase(bit, 1);
+  program.jumpIf(bit, "less", 64, again);
 }
 
 function setUser(program: StageProgram, { user }: Process, { canSetGroups }: { canSetGroups: boolean }): void {

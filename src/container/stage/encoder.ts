@@ -23,11 +23,17 @@ export interface Label {
   offset: number;
 }
 
+/** A place in the data or in zeroed memory, whose address is known when everything is laid out. */
+export interface DataReference {
+  readonly kind: "data" | "zeroed";
+  readonly offset: number;
+}
+
 export class Encoder {
-  #bytes = new Uint8Array(16384);
+  #bytes = new Uint8Array(65536);
   #length = 0;
   readonly #patches: { at: number; label: Label }[] = [];
-  readonly #addresses: { at: number; resolve: () => number }[] = [];
+  readonly #addresses: { at: number; target: DataReference }[] = [];
 
   get length(): number {
     return this.#length;
@@ -42,62 +48,76 @@ export class Encoder {
   }
 
   /** mov r64, imm by the shortest form. */
-  movImmediate(register: number, value: bigint): void {
-    const unsigned = BigInt.asUintN(64, value);
-    if (unsigned === 0n) {
-      // xor r32, r32
-      if (register >= 8) this.#byte(0x45);
-      this.#byte(0x31, 0xc0 | ((register & 7) << 3) | (register & 7));
-    } else if (unsigned <= 0xffffffffn) {
-      if (register >= 8) this.#byte(0x41);
-      this.#byte(0xb8 | (register & 7));
-      this.#int32(Number(unsigned) | 0);
-    } else {
+  movImmediate(register: number, value: number | bigint): void {
+    if (typeof value === "number" && value >= 0 && value <= 0xffff_ffff) {
+      this.#movSmall(register, value);
+      return;
+    }
+    const unsigned = BigInt.asUintN(64, BigInt(value));
+    if (unsigned <= 0xffffffffn) this.#movSmall(register, Number(unsigned));
+    else {
       this.#byte(register >= 8 ? 0x49 : 0x48, 0xb8 | (register & 7));
       for (let shift = 0n; shift < 64n; shift += 8n) this.#byte(Number((unsigned >> shift) & 0xffn));
     }
   }
 
-  /** mov r32, imm32 with an address that is known when everything is laid out. */
-  movAddress(register: number, resolve: () => number): void {
+  #movSmall(register: number, value: number): void {
+    if (value === 0) {
+      // xor r32, r32
+      if (register >= 8) this.#byte(0x45);
+      this.#byte(0x31, 0xc0 | ((register & 7) << 3) | (register & 7));
+      return;
+    }
     if (register >= 8) this.#byte(0x41);
     this.#byte(0xb8 | (register & 7));
-    this.#address(resolve);
+    this.#int32(value | 0);
+  }
+
+  /** mov r32, imm32 with an address that is known when everything is laid out. */
+  movAddress(register: number, target: DataReference): void {
+    if (register >= 8) this.#byte(0x41);
+    this.#byte(0xb8 | (register & 7));
+    this.#address(target);
   }
 
   /** mov r64, [address] */
-  load(register: number, resolve: () => number): void {
-    this.#absolute([0x8b], register, true, resolve);
+  load(register: number, target: DataReference): void {
+    this.#absolute([0x8b], register, true, target);
   }
 
   /** mov r32, [address] */
-  load32(register: number, resolve: () => number): void {
-    this.#absolute([0x8b], register, false, resolve);
+  load32(register: number, target: DataReference): void {
+    this.#absolute([0x8b], register, false, target);
   }
 
   /** movzx r32, word [address] */
-  load16(register: number, resolve: () => number): void {
-    this.#absolute([0x0f, 0xb7], register, false, resolve);
+  load16(register: number, target: DataReference): void {
+    this.#absolute([0x0f, 0xb7], register, false, target);
   }
 
   /** movzx r32, byte [address] */
-  load8(register: number, resolve: () => number): void {
-    this.#absolute([0x0f, 0xb6], register, false, resolve);
+  load8(register: number, target: DataReference): void {
+    this.#absolute([0x0f, 0xb6], register, false, target);
+  }
+
+  /** movzx r32, byte [rsi] */
+  load8AtRsi(register: number): void {
+    this.#byte(0x0f, 0xb6, 0x06 | (register << 3));
   }
 
   /** mov [address], r64 */
-  store(register: number, resolve: () => number): void {
-    this.#absolute([0x89], register, true, resolve);
+  store(register: number, target: DataReference): void {
+    this.#absolute([0x89], register, true, target);
   }
 
   /** mov [address], r32 */
-  store32(register: number, resolve: () => number): void {
-    this.#absolute([0x89], register, false, resolve);
+  store32(register: number, target: DataReference): void {
+    this.#absolute([0x89], register, false, target);
   }
 
   /** mov [address], r8: of al, cl, dl and bl */
-  store8(register: number, resolve: () => number): void {
-    this.#absolute([0x88], register, false, resolve);
+  store8(register: number, target: DataReference): void {
+    this.#absolute([0x88], register, false, target);
   }
 
   /** mov r64, r64 */
@@ -177,14 +197,14 @@ export class Encoder {
     this.#byte(0xc3);
   }
 
-  /** The code with every label and address filled in. */
-  finish(): Uint8Array {
+  /** The code with every label and address filled in. @param dataAddress of data and of zeroed memory */
+  finish(dataAddress: Readonly<Record<DataReference["kind"], number>>): Uint8Array {
     const view = new DataView(this.#bytes.buffer);
     for (const { at, label } of this.#patches) {
       if (label.offset < 0) throw new Error("a label of the stage was never placed");
       view.setInt32(at, label.offset - (at + 4), true);
     }
-    for (const { at, resolve } of this.#addresses) view.setInt32(at, resolve(), true);
+    for (const { at, target } of this.#addresses) view.setInt32(at, dataAddress[target.kind] + target.offset, true);
     return this.#bytes.subarray(0, this.#length);
   }
 
@@ -193,11 +213,12 @@ export class Encoder {
   }
 
   /** ModRM with a SIB byte that has neither base nor index: [disp32]. */
-  #absolute(opcode: number[], register: number, wide: boolean, resolve: () => number): void {
+  #absolute(opcode: readonly number[], register: number, wide: boolean, target: DataReference): void {
     const rex = (wide ? 0x48 : 0x40) | (register >= 8 ? 4 : 0);
     if (rex !== 0x40) this.#byte(rex);
-    this.#byte(...opcode, 0x04 | ((register & 7) << 3), 0x25);
-    this.#address(resolve);
+    for (const byte of opcode) this.#byte(byte);
+    this.#byte(0x04 | ((register & 7) << 3), 0x25);
+    this.#address(target);
   }
 
   #relative(label: Label): void {
@@ -205,21 +226,34 @@ export class Encoder {
     this.#int32(0);
   }
 
-  #address(resolve: () => number): void {
-    this.#addresses.push({ at: this.#length, resolve });
+  #address(target: DataReference): void {
+    this.#addresses.push({ at: this.#length, target });
     this.#int32(0);
   }
 
   #int32(value: number): void {
-    this.#byte(value & 0xff, (value >> 8) & 0xff, (value >> 16) & 0xff, (value >> 24) & 0xff);
+    this.#reserve();
+    const bytes = this.#bytes;
+    let at = this.#length;
+    bytes[at++] = value;
+    bytes[at++] = value >> 8;
+    bytes[at++] = value >> 16;
+    bytes[at++] = value >> 24;
+    this.#length = at;
   }
 
-  #byte(...values: number[]): void {
-    if (this.#length + values.length > this.#bytes.length) {
-      const grown = new Uint8Array(this.#bytes.length * 2);
-      grown.set(this.#bytes);
-      this.#bytes = grown;
-    }
-    for (const value of values) this.#bytes[this.#length++] = value;
+  #byte(first: number, second?: number, third?: number): void {
+    this.#reserve();
+    this.#bytes[this.#length++] = first;
+    if (second !== undefined) this.#bytes[this.#length++] = second;
+    if (third !== undefined) this.#bytes[this.#length++] = third;
+  }
+
+  /** Room for the longest piece that is written at once. */
+  #reserve(): void {
+    if (this.#length + 8 <= this.#bytes.length) return;
+    const grown = new Uint8Array(this.#bytes.length * 2);
+    grown.set(this.#bytes);
+    this.#bytes = grown;
   }
 }

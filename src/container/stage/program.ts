@@ -38,6 +38,8 @@ export const MESSAGE_EVENT = 2;
 const ARGUMENT_REGISTERS = [RDI, RSI, RDX, R10, R8, R9];
 const MAX_ERRNO = 4095;
 const text = new TextEncoder();
+const DATA_START = new Address("data", 0);
+const ZEROED_START = new Address("zeroed", 0);
 
 export class StageProgram {
   readonly #code = new Encoder();
@@ -136,7 +138,7 @@ export class StageProgram {
     args.forEach((value, index) => {
       this.#load(ARGUMENT_REGISTERS[index], value);
     });
-    this.#code.movImmediate(RAX, BigInt(SYSCALL[name]));
+    this.#code.movImmediate(RAX, SYSCALL[name]);
     this.#code.syscall();
     if (options.result) this.#store(RAX, options.result);
     if (options.ignore === "all") return;
@@ -162,7 +164,7 @@ export class StageProgram {
   /** Fails the program as if `step` had returned `errno` (a positive number or a slot with a negative one). */
   fail(step: string, errno: number | Slot): void {
     if (errno instanceof Slot) this.#load(RAX, errno);
-    else this.#code.movImmediate(RAX, BigInt(-errno));
+    else this.#code.movImmediate(RAX, -errno);
     const failure = { label: this.#code.label(), step: this.#steps.push(step) - 1, target: this.#failed };
     this.#failures.push(failure);
     this.#code.jump(failure.label);
@@ -241,24 +243,30 @@ export class StageProgram {
 
   /** slot = an unsigned number of `size` bytes at `from` */
   read(slot: Slot, from: Address, size: 1 | 2 | 4 | 8): void {
-    const resolve = () => this.#resolve(from);
-    if (size === 1) this.#code.load8(RAX, resolve);
-    else if (size === 2) this.#code.load16(RAX, resolve);
-    else if (size === 4) this.#code.load32(RAX, resolve);
-    else this.#code.load(RAX, resolve);
+    if (size === 1) this.#code.load8(RAX, from);
+    else if (size === 2) this.#code.load16(RAX, from);
+    else if (size === 4) this.#code.load32(RAX, from);
+    else this.#code.load(RAX, from);
+    this.#store(RAX, slot);
+  }
+
+  /** slot = an unsigned byte at the address that another slot holds */
+  readByteAt(slot: Slot, pointer: Slot): void {
+    this.#load(RSI, pointer);
+    this.#code.load8AtRsi(RAX);
     this.#store(RAX, slot);
   }
 
   /** Writes the low `size` bytes of a value to memory. */
   write(to: Address, value: Value, size: 4 | 8): void {
     this.#load(RAX, value);
-    if (size === 4) this.#code.store32(RAX, () => this.#resolve(to));
-    else this.#code.store(RAX, () => this.#resolve(to));
+    if (size === 4) this.#code.store32(RAX, to);
+    else this.#code.store(RAX, to);
   }
 
   writeByte(to: Address, value: Value): void {
     this.#load(RAX, value);
-    this.#code.store8(RAX, () => this.#resolve(to));
+    this.#code.store8(RAX, to);
   }
 
   /** The path `/proc/self/fd/N` of a descriptor, in a buffer that the next use overwrites. */
@@ -277,7 +285,7 @@ export class StageProgram {
   /** Tells the other side `event` and a value. */
   tell(event: number, value: Value): void {
     this.#load(RCX, value);
-    this.#code.store(RCX, () => this.#resolve(this.at(this.#message, 8)));
+    this.#code.store(RCX, this.at(this.#message, 8));
     this.write(this.#message, BigInt(MESSAGE_EVENT) | (BigInt(event) << 32n), 8);
     this.call("tell the runtime", "write", [this.channel, this.#message, MESSAGE_SIZE]);
   }
@@ -297,19 +305,18 @@ export class StageProgram {
   link(): Uint8Array {
     for (const { label, step, target } of this.#failures) {
       this.#code.place(label);
-      this.#code.movImmediate(RBX, BigInt(step));
+      this.#code.movImmediate(RBX, step);
       this.#code.jump(target);
     }
     this.#code.place(this.#fail);
     this.#code.negate(RAX);
-    this.#code.store(RAX, () => this.#resolve(this.at(this.#message, 8)));
-    this.#code.store32(RBX, () => this.#resolve(this.at(this.#message, 4)));
+    this.#code.store(RAX, this.at(this.#message, 8));
+    this.#code.store32(RBX, this.at(this.#message, 4));
     this.write(this.#message, MESSAGE_FAILED, 4);
     this.#raw("write", [this.channel, this.#message, MESSAGE_SIZE]);
     this.#raw("exit", [1]);
     this.#emitFormatFd();
-    // Addresses in code ask for the layout, which is complete only now.
-    const code = this.#code.finish();
+    const code = this.#code.finish({ data: this.#resolve(DATA_START), zeroed: this.#resolve(ZEROED_START) });
     const data = this.#data.slice(0, this.#dataLength);
     const view = new DataView(data.buffer);
     for (const { at, target } of this.#pointers) view.setBigUint64(at, BigInt(this.#resolve(target)), true);
@@ -320,7 +327,7 @@ export class StageProgram {
     args.forEach((value, index) => {
       this.#load(ARGUMENT_REGISTERS[index], value);
     });
-    this.#code.movImmediate(RAX, BigInt(SYSCALL[name]));
+    this.#code.movImmediate(RAX, SYSCALL[name]);
     this.#code.syscall();
   }
 
@@ -336,14 +343,14 @@ export class StageProgram {
     const digits = this.#code.label();
     const count = this.#code.label();
     this.#code.move(RBX, RAX);
-    this.#code.movAddress(RDI, () => this.#resolve(this.at(this.#fdPath, prefix)));
-    this.#code.movImmediate(RCX, 10n);
+    this.#code.movAddress(RDI, this.at(this.#fdPath, prefix));
+    this.#code.movImmediate(RCX, 10);
     this.#code.place(count);
     this.#code.addImmediate(RDI, 1);
     this.#code.divide(RCX);
     this.#code.compare(RAX, 0);
     this.#code.jumpIf("notEqual", count);
-    this.#code.movImmediate(RAX, 0n);
+    this.#code.movImmediate(RAX, 0);
     this.#code.storeByteAtRdi(RAX);
     this.#code.move(RAX, RBX);
     this.#code.place(digits);
@@ -362,12 +369,12 @@ export class StageProgram {
   }
 
   #load(register: number, value: Value): void {
-    if (value instanceof Slot) this.#code.load(register, () => this.#resolve(value.address));
-    else if (value instanceof Address) this.#code.movAddress(register, () => this.#resolve(value));
-    else this.#code.movImmediate(register, BigInt(value));
+    if (value instanceof Slot) this.#code.load(register, value.address);
+    else if (value instanceof Address) this.#code.movAddress(register, value);
+    else this.#code.movImmediate(register, value);
   }
 
   #store(register: number, slot: Slot): void {
-    this.#code.store(register, () => this.#resolve(slot.address));
+    this.#code.store(register, slot.address);
   }
 }

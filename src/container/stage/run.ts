@@ -1,10 +1,8 @@
 /** Starts a stage program and speaks with it over its channel. */
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { getSystemErrorName } from "node:util";
 import { ContainerError } from "../errors.js";
 import { errnoText } from "./errno-text.js";
 import { MESSAGE_EVENT, MESSAGE_FAILED, MESSAGE_SIZE, type StageProgram } from "./program.js";
@@ -23,10 +21,6 @@ export class StageError extends ContainerError {
     readonly errno: number,
   ) {
     super("STAGE_FAILED", `${step}: ${errnoText(errno)}`);
-  }
-  /** `ENOENT` and so on. */
-  get errnoName(): string {
-    return getSystemErrorName(-this.errno);
   }
 }
 
@@ -125,7 +119,7 @@ export class Stage {
  */
 function spawnFile(file: Uint8Array, folder: string, stdio: StdioOptions): ChildProcess {
   let refused: unknown;
-  for (const place of [folder, tmpdir(), "/var/tmp"]) {
+  for (const place of [folder, process.env.TMPDIR ?? "/tmp", "/var/tmp"]) {
     let own: string | null = null;
     try {
       own = mkdtempSync(join(place, ".stage-"));
@@ -134,7 +128,6 @@ function spawnFile(file: Uint8Array, folder: string, stdio: StdioOptions): Child
       chmodSync(path, 0o500);
       // Nothing of our environment goes along.
       const child = spawn(path, [], { stdio, env: {}, cwd: "/" });
-      unlinkSync(path);
       if (child.pid !== undefined) return child;
       // The reason comes as an event; a folder mounted noexec is the usual one.
       child.on("error", () => {});
@@ -142,8 +135,18 @@ function spawnFile(file: Uint8Array, folder: string, stdio: StdioOptions): Child
     } catch (error) {
       refused = error;
     } finally {
-      if (own !== null) rmSync(own, { recursive: true, force: true });
+      if (own !== null) removeFolder(own);
     }
   }
   throw refused;
+}
+
+/** fs.rmSync would do, and load much code for it at every start of a container. */
+function removeFolder(folder: string): void {
+  try {
+    unlinkSync(join(folder, "stage"));
+  } catch {
+    // It was never written.
+  }
+  rmdirSync(folder);
 }

@@ -17,7 +17,7 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config, Process } from "../../../container/spec/config.js";
 
-const MAIN = fileURLToPath(new URL("../../oci-main.js", import.meta.url));
+const RUNTIME = fileURLToPath(new URL("../../../../bin/ringvisor-oci", import.meta.url));
 /** Whatever takes longer hangs. */
 const TIMEOUT_MS = 60_000;
 const APPLETS = [
@@ -94,7 +94,7 @@ export class TestBundle implements Disposable {
   run(...args: string[]): { stdout: string; stderr: string; status: number | null } {
     const files = ["stdout", "stderr"].map((name) => join(this.folder, name));
     const fds = files.map((file) => openSync(file, "w+"));
-    const { status } = spawnSync(process.execPath, [MAIN, "--root", this.state, ...args], {
+    const { status } = spawnSync(RUNTIME, ["--root", this.state, ...args], {
       cwd: this.folder,
       stdio: ["ignore", ...fds],
       timeout: TIMEOUT_MS,
