@@ -21,9 +21,14 @@ interface LibC {
   epollWait(epoll: number, events: Uint8Array, count: number, timeout: number): number;
   addressOf(buffer: Uint8Array, zero: number, length: number): number;
   systemCall(number: number, a: number, b: number, c: number): number;
+  timerCreate(number: number, clock: number, event: Uint8Array, id: Uint8Array): number;
+  timerSet(number: number, id: number, flags: number, value: Uint8Array, old: Uint8Array | null): number;
   sigaction(signal: number, action: Uint8Array, old: Uint8Array | null): number;
   dlsym(handle: number, name: string): number;
 }
+
+/** A signal interrupts KVM_RUN whatever this says; other calls are to go on as if nothing had been. */
+const SA_RESTART = 0x1000_0000;
 
 export const O_RDWR = 2;
 export const O_CLOEXEC = 0o2000000;
@@ -88,6 +93,9 @@ function load(): LibC {
     // memset of no bytes returns its first argument: the address of a buffer.
     addressOf: library.func("uintptr_t memset(void *buffer, int zero, size_t length)"),
     systemCall: library.func("long syscall(long number, long a, long b, long c)"),
+    // As system calls: before version 2.34, glibc has these in another library.
+    timerCreate: library.func("long syscall(long number, long clock, void *event, void *id)"),
+    timerSet: library.func("long syscall(long number, long id, long flags, void *value, void *old)"),
     sigaction: library.func("int sigaction(int signal, const void *action, void *old)"),
     dlsym: library.func("uintptr_t dlsym(uintptr_t handle, const char *name)"),
   } as unknown as LibC;
@@ -125,7 +133,7 @@ export function threadId(): number {
 }
 
 /** The signal that makes a thread leave KVM_RUN: a real-time signal, because Node takes none of these. */
-const KICK_SIGNAL = 44;
+export const KICK_SIGNAL = 44;
 
 /** Interrupts the system call that a thread of this process is in. */
 export function kickThread(thread: number): void {
@@ -142,9 +150,11 @@ export function installKickHandler(): void {
   if (handlerInstalled) return;
   const handler = libc().dlsym(0, "abs");
   if (handler === 0) throw new AcceleratorError("ACCELERATOR_UNAVAILABLE", "the C library has no function abs");
-  // struct sigaction of glibc and musl: handler, 128 bytes of mask, flags (no SA_RESTART), restorer.
+  // struct sigaction of glibc and musl: handler, 128 bytes of mask, flags, restorer.
   const action = new Uint8Array(152);
-  new DataView(action.buffer).setBigUint64(0, BigInt(handler), true);
+  const view = new DataView(action.buffer);
+  view.setBigUint64(0, BigInt(handler), true);
+  view.setUint32(136, SA_RESTART, true);
   if (libc().sigaction(KICK_SIGNAL, action, null) !== 0) {
     throw systemError("ACCELERATOR_UNAVAILABLE", "the signal handler cannot be installed");
   }
