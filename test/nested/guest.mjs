@@ -1,9 +1,8 @@
-// Runs in the Debian that QEMU boots: `ringvisor boot --accel ACCEL` to the default guest's shell and out again.
+// Runs in the Debian that QEMU boots: `ringvisor boot` to the default guest's shell and out again.
 // The inner console's lines are printed with a bar before them, so that nothing in it is taken for ours.
 import { spawn, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-const [accelerator = "kvm", timeout = "1500"] = process.argv.slice(2);
 const STATS = "/tmp/stats.json";
 /** What guest/init prints when it runs. */
 const INIT_LINE = /RINGVISOR-INIT-OK (\S+)/;
@@ -17,7 +16,8 @@ const CLI = "dist/cli/main.js";
 
 console.log(`$ node ${CLI} doctor`);
 spawnSync(process.execPath, [CLI, "doctor"], { stdio: ["ignore", "inherit", "inherit"] });
-const args = [CLI, "boot", "--accel", accelerator, "--timeout", timeout, `--stats=${STATS}`];
+const options = JSON.parse(readFileSync(process.argv[2] ?? "/opt/boot-options.json", "utf8"));
+const args = [CLI, "boot", ...options, `--stats=${STATS}`];
 console.log(`$ node ${args.join(" ")}`);
 const started = performance.now();
 const seconds = () => ((performance.now() - started) / 1000).toFixed(1);

@@ -10,6 +10,7 @@ import {
   realpathSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -28,10 +29,11 @@ const APT = ["-q", "-o", "APT::Sandbox::User=root", "-o", "APT::Architecture=amd
  * Makes the disk and the kernel that boots it.
  *
  * @param folder scratch space
+ * @param bootOptions for `ringvisor boot` in there
  * @param progress called with one line for each step
  * @returns the files' paths, and what went in for the log
  */
-export async function makeRootDisk(folder, progress) {
+export async function makeRootDisk(folder, { bootOptions, progress }) {
   const root = join(folder, "root");
   mkdirSync(root);
   progress("fetching Debian packages");
@@ -53,6 +55,7 @@ export async function makeRootDisk(folder, progress) {
   progress("adding Node, Ringvisor and the probe");
   await addNode(root);
   addRingvisor(join(root, "opt/ringvisor"));
+  writeFileSync(join(root, "opt/boot-options.json"), JSON.stringify(bootOptions));
   await addDefaultGuest(join(root, "root/.cache/ringvisor/guest"));
   const probe = fileURLToPath(new URL("probe.c", import.meta.url));
   await capture("gcc", ["-O2", "-Wall", "-static", "-o", join(root, "opt/probe"), probe]);

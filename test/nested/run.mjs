@@ -16,6 +16,7 @@ boots the default guest by kvm_amd, to its shell and out again. Takes some minut
   --log FILE       write the log to FILE
   --probe          stop before Ringvisor: is there a working /dev/kvm in QEMU?
   --accel NAME     Ringvisor's accelerator (default kvm)
+  --append TEXT    more for the inner kernel's command line
   --cpu MODEL      QEMU's processor (default max)
   --cpus N         QEMU's processors (default 2)
   --memory SIZE    QEMU's memory (default 3G)
@@ -41,6 +42,7 @@ const { values } = parseArgs({
     log: { type: "string" },
     probe: { type: "boolean", default: false },
     accel: { type: "string", default: "kvm" },
+    append: { type: "string", default: "" },
     cpu: { type: "string", default: "max" },
     cpus: { type: "string", default: "2" },
     memory: { type: "string", default: "3G" },
@@ -69,10 +71,14 @@ const say = (line) => {
   log.push(line);
   if (process.stdout.isTTY) console.log(line);
 };
-const { disk, kernel, packages } = await makeRootDisk(scratchFolder(), progress).catch((error) => fail(error.message));
 // Ringvisor gives up first, so that its own words about it are in the log.
-const inner = Math.max(60, Math.round(minutes * 60) - 300);
-const parameters = `init=/usr/sbin/init -- ${values.probe ? "" : `${values.accel} ${inner}`}`.trim();
+const timeout = Math.max(60, Math.round(minutes * 60) - 300);
+const bootOptions = ["--accel", values.accel, "--timeout", `${timeout}`];
+if (values.append !== "") bootOptions.push("--append", values.append);
+const { disk, kernel, packages } = await makeRootDisk(scratchFolder(), { bootOptions, progress }).catch((error) =>
+  fail(error.message),
+);
+const parameters = `init=/usr/sbin/init -- ${values.probe ? "probe" : "ringvisor"}`;
 const args = qemuArguments({ disk, kernel, parameters, cpu: values.cpu, cpus: values.cpus, memory: values.memory });
 
 say(`Ringvisor ${revision()} on ${new Date().toISOString()}`);
