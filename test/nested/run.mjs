@@ -1,12 +1,9 @@
 // npm run test:nested -- [OPTIONS]: Ringvisor on hardware virtualization, on a host that has none. See docs/nested.md.
-import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "../../scripts/lib/build.mjs";
 import { ensureTestPackages } from "../../scripts/lib/debian.mjs";
 import { ensureDependencies } from "../../scripts/lib/dependencies.mjs";
-import { fail, progress, ROOT } from "../../scripts/lib/project.mjs";
+import { fail, progress } from "../../scripts/lib/project.mjs";
 
 const HELP = `usage: npm run test:nested -- [OPTIONS]
 
@@ -62,65 +59,24 @@ if (!build()) fail("the build failed: see above");
 const missing = ensureTestPackages(TOOLS);
 if (missing.length > 0) fail(`missing: ${missing.join(", ")}`);
 
-const { scratchFolder } = await import("./tools.mjs");
-const { makeRootDisk } = await import("./root-disk.mjs");
-const { qemuArguments, qemuVersion, runQemu } = await import("./qemu.mjs");
+const { scratchFolder } = await import("../support/tools.mjs");
+const { nestedDisk } = await import("./contents.mjs");
+const { makeRootDisk } = await import("../support/root-disk.mjs");
+const { judgeBoot } = await import("../support/milestones.mjs");
 
-const log = [];
-const say = (line) => {
-  log.push(line);
-  if (process.stdout.isTTY) console.log(line);
-};
 // Ringvisor gives up first, so that its own words about it are in the log.
 const timeout = Math.max(60, Math.round(minutes * 60) - 300);
 const bootOptions = ["--accel", values.accel, "--timeout", `${timeout}`];
 if (values.append !== "") bootOptions.push("--append", values.append);
-const { disk, kernel, packages } = await makeRootDisk(scratchFolder(), { bootOptions, progress }).catch((error) =>
+const disk = await makeRootDisk(scratchFolder(), progress, nestedDisk(bootOptions)).catch((error) =>
   fail(error.message),
 );
 const parameters = `init=/usr/sbin/init -- ${values.probe ? "probe" : "ringvisor"}`;
-const args = qemuArguments({ disk, kernel, parameters, cpu: values.cpu, cpus: values.cpus, memory: values.memory });
-
-say(`Ringvisor ${revision()} on ${new Date().toISOString()}`);
-say(await qemuVersion());
-say(`Node ${process.version} here and in QEMU`);
-say(`Debian packages in QEMU: ${packages.join(", ")}`);
-say(`$ qemu-system-x86_64 ${args.map(show).join(" ")}`);
-say("");
-
-const started = performance.now();
-const reached = new Set();
-const ending = await runQemu(args, {
-  timeout: minutes * 60_000,
-  onLine(line) {
-    const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    say(`${seconds.padStart(6)}  ${line}`.trimEnd());
-    for (const milestone of MILESTONES) if (milestone.line.test(line)) reached.add(milestone);
-  },
+const passed = await judgeBoot({
+  disk,
+  machine: { parameters, cpu: values.cpu, cpus: values.cpus, memory: values.memory },
+  milestones: MILESTONES.filter((milestone) => !(values.probe && milestone.ringvisor)),
+  minutes,
+  logFile: values.log,
 });
-say("");
-const wanted = MILESTONES.filter((milestone) => !(values.probe && milestone.ringvisor));
-for (const milestone of wanted) say(`${reached.has(milestone) ? "ok  " : "FAIL"}  ${milestone.shows}`);
-if (ending !== null) say(`FAIL  ${ending}`);
-const passed = ending === null && wanted.every((milestone) => reached.has(milestone));
-
-if (values.log !== undefined) writeFileSync(values.log, `${log.join("\n")}\n`);
-// In a pipe: the verdict, and the console only where it explains a failure.
-if (!process.stdout.isTTY) console.log((passed ? log.slice(-wanted.length) : log).join("\n"));
 process.exit(passed ? 0 : 1);
-
-/** Version, commit, and whether there were changes on top. */
-function revision() {
-  const git = (...words) => execFileSync("git", words, { cwd: ROOT, encoding: "utf8", stdio: "pipe" }).trim();
-  try {
-    return `${git("rev-parse", "--short", "HEAD")}${git("status", "--porcelain") === "" ? "" : " with changes"}`;
-  } catch {
-    return "outside git";
-  }
-}
-
-/** As one would type it, without the folders of this host. */
-function show(argument) {
-  const short = argument.replaceAll(disk, basename(disk)).replaceAll(kernel, basename(kernel));
-  return /[^\w,.=:/-]/.test(short) ? `"${short}"` : short;
-}

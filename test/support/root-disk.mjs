@@ -1,4 +1,4 @@
-// The disk that QEMU boots from: Debian's packages, this Node, Ringvisor with what it needs at run time, the probe.
+// A disk that QEMU boots from: Debian's packages, this Node, Ringvisor with what it needs at run time, a test's own.
 import {
   chmodSync,
   copyFileSync,
@@ -10,10 +10,8 @@ import {
   realpathSync,
   rmSync,
   symlinkSync,
-  writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { ROOT } from "../../scripts/lib/project.mjs";
 import { capture } from "./tools.mjs";
 
@@ -29,15 +27,16 @@ const APT = ["-q", "-o", "APT::Sandbox::User=root", "-o", "APT::Architecture=amd
  * Makes the disk and the kernel that boots it.
  *
  * @param folder scratch space
- * @param bootOptions for `ringvisor boot` in there
  * @param progress called with one line for each step
+ * @param test what is the test's own: `init`, the URL of the script that becomes PID 1; `files` of the project beside
+ *   what is installed; `packages` beside the usual ones; `add(root)`, which puts more into the root's folder
  * @returns the files' paths, and what went in for the log
  */
-export async function makeRootDisk(folder, { bootOptions, progress }) {
+export async function makeRootDisk(folder, progress, { init, files, packages: more = [], add = () => {} }) {
   const root = join(folder, "root");
   mkdirSync(root);
   progress("fetching Debian packages");
-  const debs = await fetchPackages(folder);
+  const debs = await fetchPackages(folder, more);
   progress(`unpacking ${debs.length} packages`);
   // The links of a merged /usr have to be there first: packages still name the old folders.
   for (const name of ["bin", "sbin", "lib", "lib64"]) {
@@ -52,17 +51,14 @@ export async function makeRootDisk(folder, { bootOptions, progress }) {
   const boot = join(root, "boot");
   copyFileSync(join(boot, only(boot, /^vmlinuz-/)), kernel);
 
-  progress("adding Node, Ringvisor and the probe");
+  progress("adding Node and Ringvisor");
   await addNode(root);
-  addRingvisor(join(root, "opt/ringvisor"));
-  writeFileSync(join(root, "opt/boot-options.json"), JSON.stringify(bootOptions));
-  await addDefaultGuest(join(root, "root/.cache/ringvisor/guest"));
-  const probe = fileURLToPath(new URL("probe.c", import.meta.url));
-  await capture("gcc", ["-O2", "-Wall", "-static", "-o", join(root, "opt/probe"), probe]);
-  const init = join(root, "usr/sbin/init");
-  rmSync(init, { force: true });
-  copyFileSync(new URL("init.sh", import.meta.url), init);
-  chmodSync(init, 0o755);
+  addRingvisor(join(root, "opt/ringvisor"), files);
+  await add(root);
+  const first = join(root, "usr/sbin/init");
+  rmSync(first, { force: true });
+  copyFileSync(init, first);
+  chmodSync(first, 0o755);
 
   progress("making the disk");
   const disk = join(folder, "root.ext4");
@@ -73,12 +69,12 @@ export async function makeRootDisk(folder, { bootOptions, progress }) {
 }
 
 /** Downloads the packages with all that they depend on; the paths of the .deb files. */
-async function fetchPackages(folder) {
+async function fetchPackages(folder, more) {
   const archives = join(folder, "archives");
   mkdirSync(join(archives, "partial"), { recursive: true });
   // An empty status file: for apt, nothing is installed yet.
   const empty = ["-o", "Dir::State::status=/dev/null", "-o", `Dir::Cache::archives=${archives}`];
-  const fetch = ["install", "--download-only", "--yes", "--no-install-recommends", ...PACKAGES];
+  const fetch = ["install", "--download-only", "--yes", "--no-install-recommends", ...PACKAGES, ...more];
   await capture("apt-get", [...APT, ...empty, ...fetch]);
   // By itself: what a kernel depends on makes an initramfs, and there is none here.
   const meta = await capture("apt-cache", ["show", "--no-all-versions", KERNEL_META_PACKAGE]);
@@ -116,25 +112,16 @@ async function addNode(root) {
 }
 
 /** What an installed package has: dist, guest, and the modules that the lock file does not mark as for development. */
-function addRingvisor(target) {
+function addRingvisor(target, files) {
   const lock = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8"));
   const modules = Object.entries(lock.packages)
     .filter(([path, entry]) => path !== "" && !entry.dev && !entry.devOptional && existsSync(join(ROOT, path)))
     .map(([path]) => path);
-  for (const path of ["package.json", "dist", "guest", "test/nested/guest.mjs", ...modules]) {
+  for (const path of ["package.json", "dist", "guest", ...files, ...modules]) {
     const options = { recursive: true, dereference: true, filter: (name) => !/\.(map|test\.js|d\.ts)$/.test(name) };
     mkdirSync(dirname(join(target, path)), { recursive: true });
     cpSync(join(ROOT, path), join(target, path), options);
   }
-}
-
-/** The inner guest as the cache has it: the Debian that we make has no apt to make it with. */
-async function addDefaultGuest(target) {
-  const { describeDefaultGuest, getDefaultGuest } = await import("../../dist/node/default-guest.js");
-  await getDefaultGuest({ update: () => {}, done: () => {} });
-  const { folder, kernel, initrd } = await describeDefaultGuest();
-  mkdirSync(target, { recursive: true });
-  for (const file of ["manifest.json", kernel.file, initrd.file]) copyFileSync(join(folder, file), join(target, file));
 }
 
 function only(folder, pattern) {
