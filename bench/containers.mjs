@@ -31,8 +31,8 @@ ensureTestPackages([
   { program: "gcc", packages: ["gcc", "libc6-dev"] },
 ]);
 
-const OCI = fileURLToPath(new URL("../dist/cli/oci-main.js", import.meta.url));
-const COMMANDS = { ringvisor: [process.execPath, OCI], runc: ["runc"], crun: ["crun"] };
+const OCI = fileURLToPath(new URL("../bin/ringvisor-oci", import.meta.url));
+const COMMANDS = { ringvisor: [OCI], runc: ["runc"], crun: ["crun"] };
 const scratch = mkdtempSync(join(tmpdir(), "ringvisor-bench-containers-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 const runtimes = values.runtimes.split(",").filter((name) => {
@@ -162,35 +162,43 @@ async function compare(variant) {
   );
 }
 
-/** Kernel and user memory of containers that wait, by what the whole host has less, and by their own groups' account. */
+/**
+ * KiB for each container of several at once: of the process that waits between create and start; of a running one by
+ * its own group's account, kernel memory included; and what the host has less, which neighbours blur.
+ */
 function measureMemory(name, bundle, containers) {
   const ids = Array.from({ length: containers }, (_, index) => `ringvisor-bench-${process.pid}-resident-${index}`);
-  const available = () => {
-    spawnSync("sync");
-    writeFileSync("/proc/sys/vm/drop_caches", "3");
-    return Number(/^MemAvailable:\s+(\d+)/m.exec(readFileSync("/proc/meminfo", "utf8"))[1]);
-  };
+  const available = () => Number(/^MemAvailable:\s+(\d+)/m.exec(readFileSync("/proc/meminfo", "utf8"))[1]);
   const before = available();
+  let waiting = 0;
   let group = 0;
   try {
     for (const id of ids) {
-      const output = openSync("/dev/null", "w");
-      command(name, ["ignore", output, "inherit"], "create", "--bundle", bundle, id);
+      command(name, ["ignore", "ignore", "inherit"], "create", "--bundle", bundle, id);
+      const pid = processOf(name, id);
+      waiting += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))[1]);
       command(name, ["ignore", "ignore", "inherit"], "start", id);
-      closeSync(output);
-      group += groupMemory(name, id);
+      group += groupMemory(pid);
     }
-    return { host: (before - available()) / containers, group: group / containers / 1024 };
+    return {
+      waiting: waiting / containers,
+      group: group / containers / 1024,
+      host: (before - available()) / containers,
+    };
   } finally {
     for (const id of ids) command(name, ["ignore", "ignore", "inherit"], "delete", "--force", id);
   }
 }
 
-/** The bytes that the container's own memory controller has charged. */
-function groupMemory(name, id) {
+function processOf(name, id) {
   const [program, ...words] = COMMANDS[name];
   const { stdout } = spawnSync(program, [...words, "--root", root(name), "state", id], { encoding: "utf8" });
-  const membership = readFileSync(`/proc/${JSON.parse(stdout).pid}/cgroup`, "utf8");
+  return JSON.parse(stdout).pid;
+}
+
+/** The bytes that the memory controller has charged to a process's group. */
+function groupMemory(pid) {
+  const membership = readFileSync(`/proc/${pid}/cgroup`, "utf8");
   const v1 = /^\d+:memory:(.*)$/m.exec(membership)?.[1];
   const file = v1
     ? `/sys/fs/cgroup/memory${v1}/memory.usage_in_bytes`
@@ -250,14 +258,14 @@ const memory = {};
 const resident = Number(values.resident);
 if (resident > 0) {
   console.log(`\nmemory that one more container takes, KiB (mean of ${resident}):`);
-  row(["", "host", "its cgroup"]);
+  row(["", "created", "running", "host less"]);
   for (const name of runtimes) {
     memory[name] = measureMemory(
       name,
       makeBundle(join(scratch, `resident-${name}`), firstByte, "full", ["wait"]),
       resident,
     );
-    row([name, memory[name].host.toFixed(0), memory[name].group.toFixed(0)]);
+    row([name, ...["waiting", "group", "host"].map((key) => memory[name][key].toFixed(0))]);
   }
 }
 const host = { cpu: cpus()[0]?.model, cpus: cpus().length, node: process.version };
