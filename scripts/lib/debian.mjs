@@ -10,6 +10,7 @@ const TOOLS = [
   { program: "gdb", packages: ["gdb"] },
   { program: "script", packages: ["bsdutils"] },
   { program: "busybox", packages: ["busybox-static"] },
+  { program: "strace", packages: ["strace"] },
 ];
 
 function has(program) {

@@ -4,12 +4,13 @@
  * Everything is written before it is done, so that whoever comes after a runtime that was killed finds what to clean.
  */
 import {
+  type Dirent,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
+  rmdirSync,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -48,6 +49,7 @@ const CONFIG_FILE = "config.json";
 const LOCK_FILE = "lock";
 const ID_PATTERN = /^[\w+.-]+$/;
 const LOCK_WAIT_MS = 10;
+const MAX_REMOVE_TRIES = 10;
 
 export function validateId(id: string): void {
   if (!ID_PATTERN.test(id) || id === "." || id === ".." || id.length > 255) {
@@ -56,6 +58,23 @@ export function validateId(id: string): void {
       `invalid container id ${JSON.stringify(id)}: letters, digits and _ + - . are good`,
     );
   }
+}
+
+/** fs.rmSync would do, and load much code for it. Symbolic links are removed, not followed. */
+function removeTree(folder: string): void {
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) removeTree(path);
+    else unlinkSync(path);
+  }
+  rmdirSync(folder);
 }
 
 export class Store {
@@ -135,8 +154,16 @@ export class Store {
     return statSync(this.folder(id), { throwIfNoEntry: false })?.isDirectory() ?? false;
   }
 
+  /** Removes the folder. A stage that dies just now may still make a file in it. */
   remove(id: string): void {
-    rmSync(this.folder(id), { recursive: true, force: true });
+    for (let tries = 1; ; tries++) {
+      try {
+        removeTree(this.folder(id));
+        return;
+      } catch (error) {
+        if (tries === MAX_REMOVE_TRIES) throw error;
+      }
+    }
   }
 
   /** The FIFO is there until `start` has opened it. */
@@ -160,7 +187,11 @@ export class Store {
       try {
         writeFileSync(file, own, { flag: "wx", mode: 0o600 });
         return () => {
-          rmSync(file, { force: true });
+          try {
+            unlinkSync(file);
+          } catch {
+            // delete has removed it with the folder.
+          }
         };
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
