@@ -21,7 +21,6 @@ export const SYSCALL = {
   wait4: 61,
   kill: 62,
   fcntl: 72,
-  clock_gettime: 228,
   getcwd: 79,
   chdir: 80,
   fchdir: 81,
