@@ -6,7 +6,7 @@ import type { Config } from "../spec/config.js";
 import * as C from "../stage/constants.js";
 import { type Slot, StageProgram } from "../stage/program.js";
 import { planConsole } from "./console.js";
-import { mountsPastDanglingLinks } from "./dangling-links.js";
+import { devicesPastDanglingLinks, mountsPastDanglingLinks } from "./dangling-links.js";
 import { allDevices, bindDevice, linkDevices, makeDevice, openHostDevice, type PlannedDevice } from "./devices.js";
 import { EVENT, HOOK_STATUS } from "./events.js";
 import { EXEC_FIFO } from "./exec-fifo.js";
@@ -25,6 +25,7 @@ import {
 } from "./mounts.js";
 import { cloneFlags, creates, joinNamespaces, makeTimeNamespace } from "./namespaces.js";
 import { planProcess, raiseHardLimits } from "./process.js";
+import { runFromSealedCopy } from "./sealed-copy.js";
 import { prepareListener } from "./seccomp-listener.js";
 import { connectTo } from "./unix-socket.js";
 
@@ -82,6 +83,7 @@ export function planContainer(plan: ContainerPlan): PlannedContainer {
   const early = anyUser && plan.privileged && ownMounts;
 
   program.call("close inherited descriptors", "close_range", [program.channel + 1, 0xffffffff, 0]);
+  runFromSealedCopy(program);
   program.call("clear the umask", "umask", [0], { ignore: "all" });
   const procArgs = [C.AT_FDCWD, program.string("/proc"), C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC];
   program.call("open /proc", "openat", procArgs, { result: proc });
@@ -92,7 +94,9 @@ export function planContainer(plan: ContainerPlan): PlannedContainer {
 
   // The root and what is mounted into it, as trees of their own where that has to come first.
   const idmaps: PlannedContainer["idmaps"][number][] = [];
-  const devices: PlannedDevice[] = allDevices(linux.devices ?? []).map((device) => ({ device, tree: program.slot() }));
+  const devices: PlannedDevice[] = allDevices(devicesPastDanglingLinks(plan.rootfs, linux.devices ?? [])).map(
+    (device) => ({ device, tree: program.slot() }),
+  );
   const devMounted = mounts.some(({ mount, options }) => isDev(mount.destination) && options.bind !== "none");
   if (early) {
     openRoot(program, plan.rootfs, rootTree);

@@ -1,12 +1,12 @@
 /**
- * Targets of mounts that lead through symbolic links to what is not there yet: an image's
+ * Targets of mounts, and paths of devices, that lead through symbolic links to what is not there yet: an image's
  * /etc/resolv.conf -> ../run/systemd/resolve/stub-resolv.conf. The kernel makes nothing behind a link, so the folders
  * are made where it points, inside the root. What is decided here holds no promise: the stage opens every target
  * confined to the root (in-root.ts), wherever a link may point by then.
  */
 import { lstatSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import type { Mount } from "../spec/config.js";
+import type { Device, Mount } from "../spec/config.js";
 import { components } from "./in-root.js";
 
 /** The kernel's own limit (MAXSYMLINKS). */
@@ -49,4 +49,9 @@ export function mountsPastDanglingLinks(rootfs: string, mounts: readonly Mount[]
     const destination = pastDanglingLinks(rootfs, mount.destination);
     return destination === mount.destination ? mount : { ...mount, destination };
   });
+}
+
+/** The same devices, their paths past dangling links. */
+export function devicesPastDanglingLinks(rootfs: string, devices: readonly Device[]): Device[] {
+  return devices.map((device) => ({ ...device, path: pastDanglingLinks(rootfs, device.path) }));
 }

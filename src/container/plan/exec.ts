@@ -9,6 +9,7 @@ import { EVENT } from "./events.js";
 import { fork } from "./fork.js";
 import { joinNamespaces } from "./namespaces.js";
 import { planProcess, raiseHardLimits, setAffinity } from "./process.js";
+import { runFromSealedCopy } from "./sealed-copy.js";
 import { prepareListener } from "./seccomp-listener.js";
 import { connectTo } from "./unix-socket.js";
 
@@ -31,6 +32,7 @@ export function planExec(plan: ExecPlan): StageProgram {
   const program = new StageProgram(3 + plan.preserveFds);
   const proc = program.slot();
   program.call("close inherited descriptors", "close_range", [program.channel + 1, 0xffffffff, 0]);
+  runFromSealedCopy(program);
   program.call("clear the umask", "umask", [0], { ignore: "all" });
   const procArgs = [C.AT_FDCWD, program.string("/proc"), C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC];
   program.call("open /proc", "openat", procArgs, { result: proc });

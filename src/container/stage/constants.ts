@@ -139,6 +139,14 @@ export const ERRNO = {
 
 export const PATH_MAX = 4096;
 
+export const MFD_CLOEXEC = 1;
+export const MFD_ALLOW_SEALING = 2;
+export const MFD_EXEC = 0x10;
+export const F_ADD_SEALS = 1033;
+export const F_GET_SEALS = 1034;
+/** Against sealing, shrinking, growing and writing. */
+export const F_SEAL_ALL = 0xf;
+
 /** st_mode and st_rdev in x86-64's struct stat, and its size. */
 export const STAT = { mode: 24, rdev: 40, size: 144 } as const;
 /** `makedev`: as struct stat has a device number. */

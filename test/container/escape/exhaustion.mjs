@@ -5,30 +5,39 @@ import { configFor, limit, makeBundle } from "./lib/bundle.mjs";
 import { collect } from "./lib/runtime.mjs";
 import { complaint } from "./lib/verdict.mjs";
 
-const SECONDS = 3;
-const ROUNDS = 3;
+const SECONDS = 16;
+/** How long programs/exhaust.c attacks, and then rests, by the machine's monotonic clock; and what it takes to settle. */
+const BEAT = 0.4e9;
+const SETTLE = 0.08e9;
 /** What the neighbour has to keep. */
 const KEEPS = 0.8;
 
 /**
  * `within`: whether what the attack took (programs/exhaust.c) is what the limits of lib/bundle.mjs allow.
- * @type {{name: string, what: string, within: (taken: number) => boolean}[]}
+ * @type {{name: string, what: string, unit: string, within: (taken: number) => boolean}[]}
  */
 export const EXHAUSTIONS = [
-  { name: "fork bomb (pids 64)", what: "forks", within: (processes) => processes <= 64 },
-  { name: "memory hog (64 MiB)", what: "memory", within: (mib) => mib < 64 },
-  { name: "processor hog, 8 threads (half a processor)", what: "cpu", within: (percent) => percent <= 75 },
-  { name: "disk filler on a tmpfs (16 MiB)", what: "tmpfs", within: (mib) => mib <= 16 },
-  { name: "disk filler on /dev/shm (16 MiB)", what: "shm", within: (mib) => mib <= 16 },
-  { name: "files without content (1024 inodes)", what: "inodes", within: (files) => files <= 1024 },
-  { name: "direct writes to the disk (4 MiB/s)", what: "disk", within: (mib) => mib <= 4 * SECONDS + 8 },
-  { name: "sockets full of data (64 MiB)", what: "sockets", within: (pairs) => pairs < 4000 },
+  { name: "fork bomb (64 processes)", what: "forks", unit: "processes", within: (taken) => taken <= 64 },
+  { name: "memory hog (64 MiB)", what: "memory", unit: "MiB", within: (taken) => taken === 0 },
+  { name: "processor hog, 8 threads (half a processor)", what: "cpu", unit: "%", within: (taken) => taken <= 60 },
+  { name: "disk filler on a tmpfs (16 MiB)", what: "tmpfs", unit: "MiB", within: (taken) => taken <= 16 },
+  { name: "disk filler on /dev/shm (16 MiB)", what: "shm", unit: "MiB", within: (taken) => taken <= 16 },
+  { name: "empty files (1024 inodes)", what: "inodes", unit: "files", within: (taken) => taken <= 1024 },
+  {
+    name: "direct writes to the disk (4 MiB/s)",
+    what: "disk",
+    unit: `MiB in ${SECONDS} s`,
+    within: (taken) => taken <= 4 * SECONDS + 8,
+  },
+  { name: "sockets full of data (64 MiB)", what: "sockets", unit: "pairs", within: (taken) => taken === 0 },
 ];
 
 function bundle({ programs, newFolder, host }, args, limited) {
   const folder = newFolder();
   const config = configFor(args);
-  if (limited) {
+  // The rest of the machine is not what is measured.
+  if (!limited) config.linux.resources.cpu = { shares: 4096 };
+  else {
     limit(config);
     const { major, minor } = host.disk;
     // A file system without a disk of its own has no rate to limit.
@@ -43,7 +52,7 @@ function bundle({ programs, newFolder, host }, args, limited) {
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** The neighbour's units a second between two moments of its own clock. */
+/** The neighbour: its samples are moments of the machine's clock in ns, and units done by then. */
 class Neighbour {
   #samples = [];
 
@@ -77,13 +86,31 @@ class Neighbour {
     }
   }
 
-  mark() {
-    return this.#samples.length - 1;
+  /** What it kept in each attack, of what it did in the rests before and after. */
+  kept() {
+    /** Units and ns of each beat, without what crosses its edges. */
+    const beats = new Map();
+    for (const [index, [time, units]] of this.#samples.entries()) {
+      if (index === 0) continue;
+      const [before, unitsBefore] = this.#samples[index - 1];
+      const beat = Math.floor(before / BEAT);
+      if (before < beat * BEAT + SETTLE || time > (beat + 1) * BEAT) continue;
+      const sum = beats.get(beat) ?? { units: 0, time: 0 };
+      beats.set(beat, { units: sum.units + units - unitsBefore, time: sum.time + time - before });
+    }
+    const rate = (beat) => {
+      const sum = beats.get(beat);
+      return sum === undefined || sum.time < BEAT / 4 ? undefined : sum.units / sum.time;
+    };
+    return [...beats.keys()].flatMap((beat) => {
+      if (beat % 2 === 0) return [];
+      const [before, attack, after] = [rate(beat - 1), rate(beat), rate(beat + 1)];
+      return before && after && attack !== undefined ? [attack / ((before + after) / 2)] : [];
+    });
   }
 
-  rate(from, to) {
-    const [first, last] = [this.#samples[from], this.#samples[to]];
-    return last === first ? 0 : (last[1] - first[1]) / ((last[0] - first[0]) / 1e9);
+  forget() {
+    this.#samples = [];
   }
 
   async stop() {
@@ -96,45 +123,35 @@ class Neighbour {
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 
 /** The attack as seen by itself: {ok, text}. */
-function took(result, within) {
-  if (result.status === 137 || result.signal === "SIGKILL") return { ok: true, text: "ended by the OOM killer" };
+function took(result, unit, within) {
   const found = /^took \w+: (\d+), then (.*)$/m.exec(result.stdout);
   if (found === null) return { ok: false, text: `BROKEN: ${complaint(result)}` };
   const [, taken, reason] = found;
   const ok = within(Number(taken));
-  return { ok, text: `${ok ? "" : "NOT CONTAINED: "}${taken}, ${reason}` };
+  const how = taken === "0" ? reason : `${taken} ${unit}${reason === "no limit" ? "" : `, ${reason}`}`;
+  return { ok, text: `${ok ? "" : "NOT CONTAINED: "}${how}` };
 }
 
-/** Quiet and attacked stretches in turn; the median of what the neighbour kept. */
-export async function measure({ what, within }, context) {
+/** One attack, whose beats the neighbour feels or not: the median of what it kept. */
+export async function measure({ what, unit, within }, context) {
   const neighbour = new Neighbour(context);
   try {
     await neighbour.ready();
-    const kept = [];
-    const attacks = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      const quiet = neighbour.mark();
-      await sleep(SECONDS * 1000);
-      const before = neighbour.mark();
-      const id = context.runtime.newId();
-      const child = context.runtime.start(bundle(context, ["/bin/exhaust", what, `${SECONDS + 1}`], true), id);
-      const started = new Promise((resolve) => child.stdout.once("data", resolve));
-      const ended = collect(child, 120_000);
-      await Promise.race([started, ended]);
-      const from = neighbour.mark();
-      await Promise.race([sleep(SECONDS * 1000), ended]);
-      const to = neighbour.mark();
-      const result = await ended;
-      context.runtime.delete(id);
-      attacks.push(took(result, within));
-      kept.push(neighbour.rate(from, to) / neighbour.rate(quiet, before));
-      if (neighbour.end !== undefined) throw new Error(`the neighbour ended: ${complaint(neighbour.end)}`);
-    }
-    const ratio = median(kept);
-    const attack = attacks.find(({ ok }) => !ok) ?? attacks.at(-1);
+    const id = context.runtime.newId();
+    const child = context.runtime.start(bundle(context, ["/bin/exhaust", what, `${SECONDS}`], true), id);
+    const ended = collect(child, 120_000);
+    await Promise.race([new Promise((resolve) => child.stdout.once("data", resolve)), ended]);
+    neighbour.forget();
+    const result = await ended;
+    const kept = neighbour.kept();
+    context.runtime.delete(id);
+    if (neighbour.end !== undefined) throw new Error(`the neighbour ended: ${complaint(neighbour.end)}`);
+    const attack = took(result, unit, within);
     const damage = context.host.damage();
     if (damage !== undefined) return { ok: false, text: `ESCAPED: ${damage}` };
-    return { ok: attack.ok && ratio >= KEEPS, text: `${attack.text}; ${Math.round(ratio * 100)} %` };
+    if (!attack.ok || kept.length < 4) return { ok: false, text: `${attack.text}; ${kept.length} beats` };
+    const ratio = median(kept);
+    return { ok: ratio >= KEEPS, text: `${attack.text}; ${Math.round(ratio * 100)} %` };
   } finally {
     await neighbour.stop();
   }

@@ -90,7 +90,7 @@ export function configFor(args, { capabilities = [] } = {}) {
       cwd: "/",
       capabilities: { bounding: granted, effective: granted, permitted: granted },
       noNewPrivileges: true,
-      rlimits: [{ type: "RLIMIT_NOFILE", hard: 1024, soft: 1024 }],
+      rlimits: [{ type: "RLIMIT_NOFILE", hard: 4096, soft: 4096 }],
     },
     root: { path: "rootfs", readonly: false },
     hostname: "cage",

@@ -1,11 +1,14 @@
 // The runtimes under attack, driven by runc's command line.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const OURS = fileURLToPath(new URL("../../../../dist/cli/main.js", import.meta.url));
+const PACKAGE = fileURLToPath(new URL("../../../..", import.meta.url));
+/** As engines start it, and what it consists of. */
+const OURS = join(PACKAGE, "bin/ringvisor-oci");
+const OUR_FILES = [process.execPath, join(PACKAGE, "bin/load-oci.cjs"), join(PACKAGE, "dist/cli/oci-bundle.cjs")];
 
 function find(program) {
   return [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"]
@@ -33,15 +36,21 @@ function collect(child, timeout) {
 export class Runtime {
   #id = 0;
 
-  /** @param {string} name @param {string[]} command @param {string} state the folder for --root */
-  constructor(name, command, state) {
+  /**
+   * @param {string} name
+   * @param {string} program
+   * @param {string} state the folder for --root
+   * @param {string[]} parts files beside the program that run as it
+   */
+  constructor(name, program, state, parts = []) {
     this.name = name;
-    this.command = command;
+    this.program = program;
     this.state = state;
+    this.parts = parts;
   }
 
   args(verb, ...args) {
-    return [...this.command.slice(1), "--root", this.state, verb, ...args];
+    return ["--root", this.state, verb, ...args];
   }
 
   newId() {
@@ -53,7 +62,7 @@ export class Runtime {
    * is a program that runs the runtime.
    */
   start(bundle, id, { descriptors = [], env = {}, prefix = [] } = {}) {
-    const [program, ...args] = [...prefix, this.command[0], ...this.args("run", "--bundle", bundle, id)];
+    const [program, ...args] = [...prefix, this.program, ...this.args("run", "--bundle", bundle, id)];
     return spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe", ...descriptors],
       env: { ...process.env, ...env },
@@ -73,7 +82,7 @@ export class Runtime {
 
   /** Runs a program in a running container. */
   exec(id, args, { timeout = 60_000, descriptors = [], cwd } = {}) {
-    const child = spawn(this.command[0], this.args("exec", ...(cwd === undefined ? [] : ["--cwd", cwd]), id, ...args), {
+    const child = spawn(this.program, this.args("exec", ...(cwd === undefined ? [] : ["--cwd", cwd]), id, ...args), {
       stdio: ["ignore", "pipe", "pipe", ...descriptors],
     });
     return collect(child, timeout);
@@ -81,13 +90,14 @@ export class Runtime {
 
   /** Kills and removes a container, and what is left of one that did not start. */
   delete(id) {
-    spawnSync(this.command[0], this.args("delete", "--force", id), { stdio: "ignore", timeout: 60_000 });
+    spawnSync(this.program, this.args("delete", "--force", id), { stdio: "ignore", timeout: 60_000 });
   }
 
   /** Digests of the files that an attacker would like to change. */
   digests() {
-    const files = this.command.filter((word) => existsSync(word)).map((word) => realpathSync(word));
-    return files.map((file) => createHash("sha256").update(readFileSync(file)).digest("hex")).join();
+    return [this.program, ...this.parts]
+      .map((file) => createHash("sha256").update(readFileSync(file)).digest("hex"))
+      .join();
   }
 }
 
@@ -100,10 +110,10 @@ export function findRuntimes(names, folder) {
   const runtimes = names.flatMap((spelled) => {
     const [name, program = name] = spelled.split("=");
     const state = join(folder, `state-${name}`);
-    if (spelled === "ringvisor") return [new Runtime(name, [process.execPath, OURS, "oci"], state)];
+    if (spelled === "ringvisor") return [new Runtime(name, OURS, state, OUR_FILES)];
     const file = program.includes("/") ? program : find(program);
     if (file === undefined) missing.push(`no ${name} on this host (Debian's ${name})`);
-    return file === undefined ? [] : [new Runtime(name, [file], state)];
+    return file === undefined ? [] : [new Runtime(name, file, state)];
   });
   return { runtimes, missing };
 }

@@ -1,9 +1,11 @@
 /*
  * Takes as much as it gets of one thing, within bounds that a machine survives where nothing limits it.
  * argv[1]: what; argv[2]: seconds. Says "started", at the end how far it came.
+ *
+ * It attacks and rests in turn, by the machine's clock, so that the neighbour's throughput in both is seen side by side
+ * whatever else the machine does: exhaustion.mjs knows the beat.
  */
 #include <pthread.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -15,7 +17,19 @@ static time_t end;
 static long taken, failed;
 static const char *reason = "";
 
-static int more(void) { return time(0) < end; }
+#define BEAT_NS 400000000ull
+
+static int attacking(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return ((now.tv_sec * 1000000000ull + now.tv_nsec) / BEAT_NS) & 1;
+}
+
+static int more(void) {
+  while (time(0) < end && !attacking()) usleep(2000);
+  return time(0) < end;
+}
+
 static void fails(void) {
   if (!failed++) reason = strerrorname_np(errno);
   usleep(1000);
@@ -27,13 +41,13 @@ static void forks(void) {
   pid_t first = getpid();
   *alive = 1;
   while (more()) {
-    if (*alive >= 1000) {
-      sched_yield();
-      continue;
-    }
+    if (*alive >= 1000) continue;
     pid_t child = fork();
-    if (child < 0)
-      fails();
+    /* No pause: each of them goes on trying. */
+    if (child < 0 && !failed++)
+      reason = strerrorname_np(errno);
+    else if (child < 0)
+      continue;
     else if (child > 0)
       __sync_add_and_fetch(alive, 1);
   }
@@ -41,57 +55,74 @@ static void forks(void) {
   taken = *alive;
 }
 
-static void memory(void) {
-  /* The one that the OOM killer takes is a child: the report survives it. */
-  int kills = 0;
+/* Again and again in a child that the OOM killer prefers: the report survives it. */
+static void in_victims(void (*take)(void)) {
   while (more()) {
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
-      for (long size = 0; size < 1024 && more(); size++) {
-        char *page = mmap(0, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (page == MAP_FAILED) _exit(1);
-        memset(page, 1, MIB);
-        if (size == 1023) _exit(2);
-      }
-      while (more()) usleep(1000);
-      _exit(0);
+      int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+      if (write(fd, "1000", 4) != 4) _exit(3);
+      close(fd);
+      take();
+      _exit(taken >= 1000 ? 2 : 0);
     }
     int status;
     waitpid(child, &status, 0);
-    if (WIFSIGNALED(status) || WEXITSTATUS(status) == 1) kills++, failed++;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 2) taken = 1024;
+    if (WIFSIGNALED(status)) failed++;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 2) taken = 1000;
   }
   if (failed) reason = "OOM";
 }
 
+static void memory(void) {
+  for (; taken < 1000 && more(); taken++) {
+    char *page = mmap(0, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return;
+    memset(page, 1, MIB);
+  }
+  while (more()) usleep(1000);
+}
+
+/* Fills, empties and fills again. */
 static void fill(const char *folder, int many) {
   static char block[MIB];
+  char path[128];
+  long most = 0;
   memset(block, 7, sizeof block);
-  for (long file = 0; more() && taken < (many ? 200000 : 1024); file++) {
-    char path[128];
-    snprintf(path, sizeof path, "%s/fill-%ld", folder, file);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (fd < 0) {
-      fails();
-      continue;
-    }
-    if (many) taken++;
-    for (; !many && more() && taken < 1024; taken++)
-      if (write(fd, block, sizeof block) != sizeof block) {
-        fails();
-        break;
+  while (more()) {
+    long files = 0, full = 0;
+    for (taken = 0; more() && !full && taken < (many ? 200000 : 1024); files++) {
+      snprintf(path, sizeof path, "%s/fill-%ld", folder, files);
+      int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+      if (fd < 0) {
+        full = 1;
+      } else if (many) {
+        taken++;
+      } else {
+        while (more() && taken < 1024 && !full) {
+          if (write(fd, block, sizeof block) == sizeof block)
+            taken++;
+          else
+            full = 1;
+        }
       }
-    close(fd);
-    if (failed && !many) usleep(1000);
+      if (full) fails();
+      if (fd >= 0) close(fd);
+    }
+    if (taken > most) most = taken;
+    for (long file = 0; file < files; file++) {
+      snprintf(path, sizeof path, "%s/fill-%ld", folder, file);
+      unlink(path);
+    }
   }
-  while (more()) usleep(10000);
+  taken = most;
 }
 
 static void *spin(void *unused) {
   volatile long count = 0;
   while (more())
-    for (int i = 0; i < 1000000; i++) count++;
+    for (int i = 0; i < 100000; i++) count++;
   return unused;
 }
 
@@ -122,17 +153,14 @@ static void disk(void) {
   unlink("/fill");
 }
 
-/* Kernel memory: sockets full of data that nobody reads. */
+/* Kernel memory: sockets full of data that nobody reads. The limit of descriptors is out of the way. */
 static void sockets(void) {
   static char block[65536];
   while (more()) {
     int pair[2];
-    if (taken > 4000 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) {
-      fails();
-      continue;
-    }
+    if (taken >= 1000 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) return;
     taken++;
-    while (send(pair[0], block, sizeof block, MSG_DONTWAIT) > 0);
+    while (more() && send(pair[0], block, sizeof block, MSG_DONTWAIT) > 0);
   }
 }
 
@@ -143,13 +171,13 @@ int main(int argc, char **argv) {
   puts("started");
   fflush(stdout);
   if (!strcmp(what, "forks")) forks();
-  if (!strcmp(what, "memory")) memory();
+  if (!strcmp(what, "memory")) in_victims(memory);
   if (!strcmp(what, "tmpfs")) fill("/tmp", 0);
   if (!strcmp(what, "shm")) fill("/dev/shm", 0);
   if (!strcmp(what, "inodes")) fill("/tmp", 1);
   if (!strcmp(what, "cpu")) cpu();
   if (!strcmp(what, "disk")) disk();
-  if (!strcmp(what, "sockets")) sockets();
+  if (!strcmp(what, "sockets")) in_victims(sockets);
   printf("%s %s: %ld, then %s\n", "took", what, taken, failed ? reason : "no limit");
   return done();
 }

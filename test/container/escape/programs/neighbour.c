@@ -1,4 +1,4 @@
-/* A quiet neighbour: small units of computing, memory, files and processes; prints how many every 50 ms. */
+/* A quiet neighbour: small units of computing, memory, files and processes; prints how many every 20 ms. */
 #include <stdint.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,7 +27,7 @@ int main(void) {
     units++;
     uint64_t time = now();
     if (time < next) continue;
-    next = time + 50000000;
+    next = time + 20000000;
     printf("%llu %llu\n", (unsigned long long)time, (unsigned long long)units);
     fflush(stdout);
   }

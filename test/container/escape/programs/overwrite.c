@@ -7,7 +7,7 @@
 #include <time.h>
 #include "report.h"
 
-static int handles[256], count, unreadable;
+static int handles[256], count, unreadable, sealed;
 
 static void collect(void) {
   char path[64], name[PATH_MAX];
@@ -47,16 +47,19 @@ int main(int argc, char **argv) {
       snprintf(path, sizeof path, "/proc/self/fd/%d", handles[i]);
       int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
       if (fd < 0) continue;
-      /* Nothing is written: to be able to is bad enough. A copy in memory is not the host's file. */
+      /* Nothing is written to a file with a name: to be able to is bad enough. */
       struct stat status;
       fstat(fd, &status);
-      printf("%s a program of the host: %lu links\n", status.st_nlink ? "ESCAPED" : "contained", status.st_nlink);
-      fflush(stdout);
+      if (status.st_nlink == 0 && write(fd, "", 1) < 0) {
+        close(fd);
+        sealed++;
+        continue;
+      }
+      report("ESCAPED", "a program of the host", status.st_nlink ? "can be written" : "a nameless copy can be written");
       return done();
     }
   }
-  char text[64];
-  snprintf(text, sizeof text, "%d of its processes seen, %d of them hidden", count + unreadable, unreadable);
-  report("refused", "write to the runtime's program", text);
+  report("refused", "write to the runtime's program",
+         count == 0 ? (unreadable ? "hidden" : "never seen") : (sealed ? "sealed" : "ETXTBSY or EROFS"));
   return done();
 }
