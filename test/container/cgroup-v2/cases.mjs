@@ -97,4 +97,6 @@ export const VERBS = [
   { name: "events", shows: "events --stats: the counters" },
   { name: "kill", shows: "kill --all: no process is left" },
   { name: "delete", shows: "delete: no cgroup is left" },
+  { name: "exec", shows: "exec: beside a process that the container has moved to a cgroup of its own" },
+  { name: "delete-nested", shows: "delete --force: the cgroups that a container made are gone too" },
 ];

@@ -13,13 +13,13 @@ import {
 import { join } from "node:path";
 import { CASES } from "./cases.mjs";
 
-const CLI = "dist/cli/main.js";
+const RUNTIME = "bin/ringvisor-oci";
 const CGROUPS = "/sys/fs/cgroup";
 const OUTPUT = "/tmp/output";
-const APPLETS = ["sh", "cat", "dd", "sleep", "nproc", "grep", "mknod", "echo"];
+const APPLETS = ["sh", "cat", "dd", "sleep", "nproc", "grep", "mknod", "mkdir", "echo"];
 
 /** A bundle with busybox in it. */
-function makeBundle(id, script, resources) {
+function makeBundle(id, script, resources, cgroupOptions = ["ro"]) {
   const bundle = mkdtempSync(`/tmp/${id}-`);
   for (const name of ["bin", "proc", "dev", "sys", "tmp"]) mkdirSync(join(bundle, "rootfs", name), { recursive: true });
   for (const name of ["busybox", ...APPLETS]) copyFileSync("/usr/bin/busybox", join(bundle, "rootfs/bin", name));
@@ -39,7 +39,12 @@ function makeBundle(id, script, resources) {
       { destination: "/proc", type: "proc", source: "proc" },
       { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "mode=755"] },
       { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"] },
-      { destination: CGROUPS, type: "cgroup", source: "cgroup", options: ["nosuid", "noexec", "nodev", "ro"] },
+      {
+        destination: CGROUPS,
+        type: "cgroup",
+        source: "cgroup",
+        options: ["nosuid", "noexec", "nodev", ...cgroupOptions],
+      },
     ],
     linux: {
       cgroupsPath: `/ringvisor/${id}`,
@@ -54,10 +59,10 @@ function makeBundle(id, script, resources) {
 /** Output goes through a file: a container that stays would hold a pipe open. */
 function oci(...args) {
   const file = openSync(OUTPUT, "w+");
-  const { status, signal } = spawnSync(process.execPath, [CLI, "oci", ...args], { stdio: ["ignore", file, file] });
+  const { status, signal } = spawnSync(RUNTIME, args, { stdio: ["ignore", file, file] });
   closeSync(file);
   const output = readFileSync(OUTPUT, "utf8");
-  console.log(`$ ringvisor oci ${args.join(" ")}: ${signal ?? status}`);
+  console.log(`$ ringvisor-oci ${args.join(" ")}: ${signal ?? status}`);
   for (const line of output.split("\n").filter(Boolean)) console.log(`  | ${line}`);
   return { code: status, output };
 }
@@ -84,13 +89,6 @@ function runVerbs() {
   const script = "for each in 1 2 3 4; do sleep 1000 & done; wait";
   oci("create", "--bundle", makeBundle(id, script, { pids: { limit: 50 } }), id);
   oci("start", id);
-  const until = (condition) => {
-    for (let attempt = 0; attempt < 600; attempt++) {
-      if (condition()) return true;
-      spawnSync("sleep", ["0.1"]);
-    }
-    return false;
-  };
   judge(
     "processes",
     until(() => read("cgroup.procs").split("\n").length === 5),
@@ -112,8 +110,36 @@ function runVerbs() {
     until(() => read("cgroup.procs") === ""),
   );
   oci("delete", id);
-  const left = readdirSync(join(CGROUPS, "ringvisor"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  judge("delete", left.length === 0);
+  judge("delete", containersLeft() === 0);
+}
+
+/** A container that makes cgroups below its own, as one with systemd in it does. */
+function runNested() {
+  const id = "nested";
+  const script = [
+    "cd /sys/fs/cgroup && mkdir inner inner/most && echo 1 > inner/cgroup.procs",
+    "echo +pids > cgroup.subtree_control && echo ready && sleep 1000",
+  ].join("; ");
+  oci("create", "--bundle", makeBundle(id, script, { pids: { limit: 50 } }, ["rw"]), id);
+  oci("start", id);
+  const control = join(CGROUPS, "ringvisor", id, "cgroup.subtree_control");
+  until(() => readFileSync(control, "utf8").includes("pids"));
+  const { output } = oci("exec", id, "/bin/cat", "/proc/self/cgroup");
+  judge("exec", output === "0::/inner\n");
+  oci("delete", "--force", id);
+  judge("delete-nested", containersLeft() === 0);
+}
+
+function until(condition) {
+  for (let attempt = 0; attempt < 600; attempt++) {
+    if (condition()) return true;
+    spawnSync("sleep", ["0.1"]);
+  }
+  return false;
+}
+
+function containersLeft() {
+  return readdirSync(join(CGROUPS, "ringvisor"), { withFileTypes: true }).filter((entry) => entry.isDirectory()).length;
 }
 
 for (const each of CASES) {
@@ -124,10 +150,12 @@ for (const each of CASES) {
     judge(each.name, false);
   }
 }
-try {
-  runVerbs();
-} catch (error) {
-  console.log(error.stack);
-  judge("verbs", false);
+for (const [name, run] of Object.entries({ verbs: runVerbs, nested: runNested })) {
+  try {
+    run();
+  } catch (error) {
+    console.log(error.stack);
+    judge(name, false);
+  }
 }
 process.exitCode = failures === 0 ? 0 : 1;

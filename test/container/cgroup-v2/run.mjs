@@ -1,4 +1,4 @@
-// npm run test:cgroup-v2 -- [OPTIONS]: containers' limits on cgroup v2, in QEMU. See docs/containers-cgroup-v2.md.
+// npm run test:cgroup-v2 -- [OPTIONS]: containers' limits on cgroup v2, in QEMU. See docs/cgroup-v2.md.
 import { parseArgs } from "node:util";
 import { build } from "../../../scripts/lib/build.mjs";
 import { ensureTestPackages } from "../../../scripts/lib/debian.mjs";
@@ -7,7 +7,7 @@ import { fail, progress } from "../../../scripts/lib/project.mjs";
 
 const HELP = `usage: npm run test:cgroup-v2 -- [OPTIONS]
 
-QEMU without KVM boots Debian with its own kernel, cgroup v2 alone, and Node; in there \`ringvisor oci\` runs
+QEMU without KVM boots Debian with its own kernel, cgroup v2 alone, and Node; in there \`ringvisor-oci\` runs
 containers with limits, and each limit is shown to bite. Takes some minutes.
 
   --log FILE       write the log to FILE
@@ -46,7 +46,7 @@ const { CASES, VERBS } = await import("./cases.mjs");
 
 const disk = await makeRootDisk(scratchFolder(), progress, {
   init: new URL("init.sh", import.meta.url),
-  files: ["test/container/cgroup-v2"],
+  files: ["bin", "test/container/cgroup-v2"],
   packages: ["busybox-static"],
 }).catch((error) => fail(error.message));
 const passed = await judgeBoot({
