@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { chmodSync, chownSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { TestBundle, whyNot } from "./testing/bundle.js";
 
 const skip = whyNot();
@@ -209,7 +210,7 @@ test("seccomp filters and denied devices hold", { skip }, () => {
   assert.match(stderr, /\/dev\/kmsg'?: Operation not permitted/);
 });
 
-test("exec joins the container: its processes, its limits, a status of its own", { skip }, () => {
+test("exec joins the container: its processes, its limits, a status of its own", { skip }, async () => {
   using bundle = new TestBundle();
   bundle.configure((config) => {
     config.process!.args = ["sleep", "1000"];
@@ -234,5 +235,13 @@ test("exec joins the container: its processes, its limits, a status of its own",
   assert.equal(bundle.run("pause", "one").status, 0);
   assert.match(bundle.run("exec", "one", "true").stderr, /cannot exec in a paused container/);
   assert.equal(bundle.run("resume", "one").status, 0);
+  assert.match(bundle.run("state", "one").stdout, /"running"/);
+  // The signal that cannot be caught reaches a paused container too.
+  assert.equal(bundle.run("pause", "one").status, 0);
   assert.equal(bundle.run("kill", "one", "KILL").status, 0);
+  const end = Date.now() + 60_000;
+  while (!bundle.run("state", "one").stdout.includes('"stopped"')) {
+    assert.ok(Date.now() < end, "it dies");
+    await delay(20);
+  }
 });

@@ -31,7 +31,7 @@ export function v1Freezer(folder: ControlFolder): Freezer {
     async thaw() {
       folder.write("freezer.state", "THAWED");
     },
-    isFrozen: () => folder.tryRead("freezer.state") !== "THAWED",
+    isFrozen: () => ["FROZEN", "FREEZING"].includes(folder.tryRead("freezer.state") ?? ""),
   };
 }
 

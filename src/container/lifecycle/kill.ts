@@ -53,8 +53,12 @@ export async function killContainer(
   if (status === "stopped" || record.process === null || !signalProcess(record.process.pid, signal)) {
     throw new ContainerError("WRONG_STATE", "container not running");
   }
+  if (signal !== SIGKILL) return;
+  const cgroup = openCgroup(record.cgroup);
+  // cgroup v1 keeps a frozen process from dying.
+  if (status === "paused") await cgroup.thaw();
   // Without a pid namespace nobody ends the others when the first process dies.
-  if (signal === SIGKILL && !hasOwnPids(store, record)) await openCgroup(record.cgroup).kill(signal);
+  if (!hasOwnPids(store, record)) await cgroup.kill(signal);
 }
 
 /** The kernel kills everyone in a pid namespace whose first process ends. */
