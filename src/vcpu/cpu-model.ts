@@ -114,17 +114,14 @@ export const CPU_MODEL_NAMES = Object.keys(BASES);
 /** Features that this engine offers in some model; others are refused when asked for. */
 const OFFERED = new Set<FeatureName>(BASES.max?.features);
 
-/** The model less the features that this engine does not have. What `parseCpuModel` makes has none; a saved machine may. */
-export function offeredModel(model: CpuModel): CpuModel {
-  const offered = featureWords([...OFFERED].flatMap((feature) => closure(feature)));
-  return { ...model, features: model.features.map((word, index) => word & offered[index]!) };
-}
-
 function featureWords(features: Iterable<FeatureName>): Uint32Array {
   const words = new Uint32Array(FEATURE_WORDS);
   for (const feature of features) words[FEATURES[feature] >> 5]! |= 1 << (FEATURES[feature] & 31);
   return words;
 }
+
+/** What our own engine offers, as feature words. Models that `parseCpuModel` makes have no more; a saved machine's may. */
+export const OFFERED_FEATURES: Uint32Array = featureWords([...OFFERED].flatMap((feature) => closure(feature)));
 
 /**
  * Makes a model from the command line's text.
@@ -192,8 +189,7 @@ function remove(features: Set<FeatureName>, gone: FeatureName): void {
 export function limitModel(model: CpuModel, available: Uint32Array): CpuModel {
   const features = new Set(featureNames(model.features));
   for (const name of [...features]) if (!hasFeature(available, name)) remove(features, name);
-  const words = new Uint32Array(FEATURE_WORDS);
-  for (const feature of features) words[FEATURES[feature] >> 5]! |= 1 << (FEATURES[feature] & 31);
+  const words = featureWords(features);
   return { ...model, features: words, linearBits: hasFeature(words, "lm") ? model.linearBits : 32 };
 }
 

@@ -1,38 +1,45 @@
-/** The MSRs that belong to a vCPU's saved state, in the order in which they are restored. */
-export const STATE_MSRS: readonly number[] = [
-  0x1b, // APIC_BASE: first, because x2APIC MSRs depend on it
-  0xc0000080, // EFER
-  0xc0000081, // STAR
-  0xc0000082, // LSTAR
-  0xc0000083, // CSTAR
-  0xc0000084, // FMASK
-  0xc0000102, // KERNEL_GS_BASE
-  0xc0000103, // TSC_AUX
-  0x174, // SYSENTER_CS
-  0x175, // SYSENTER_ESP
-  0x176, // SYSENTER_EIP
-  0x1a0, // MISC_ENABLE
-  0x1d9, // DEBUGCTL
-  0x277, // PAT
-  0x2ff, // MTRR_DEF_TYPE
-  ...range(0x200, 0x20f), // variable MTRRs
-  0x250,
-  0x258,
-  0x259,
-  ...range(0x268, 0x26f), // fixed MTRRs
-  0x3b, // TSC_ADJUST
-  0xda0, // XSS
-  0x17a, // MCG_STATUS
-  0x17b, // MCG_CTL
-  0x400, // MC0_CTL to MC3_CTL: no error is ever reported in the banks' other registers
-  0x404,
-  0x408,
-  0x40c,
-  0xc0010010, // SYSCFG
-  0xc0010015, // HWCR
-  0xc0011029, // DE_CFG
-  0xc0011020, // LS_CFG
+import type { CpuModel } from "./cpu-model.js";
+import { type FeatureName, hasFeature } from "./features.js";
+
+/** Which models have a register: those of a vendor, or with a feature; null for all. */
+type Owner = CpuModel["vendor"] | FeatureName | null;
+
+/** The MSRs that belong to a vCPU's saved state. APIC_BASE comes first, because x2APIC MSRs depend on it. */
+const STATE_MSRS: readonly (readonly [Owner, ...numbers: number[]])[] = [
+  ["apic", 0x1b],
+  [null, 0xc0000080], // EFER
+  ["syscall", 0xc0000081], // STAR
+  ["lm", 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000102], // LSTAR, CSTAR, FMASK, KERNEL_GS_BASE
+  ["rdtscp", 0xc0000103], // TSC_AUX
+  [null, 0x174, 0x175, 0x176], // SYSENTER_CS, ESP, EIP
+  ["intel", 0x1a0], // MISC_ENABLE
+  [null, 0x1d9], // DEBUGCTL
+  [null, 0x277], // PAT
+  [null, 0x2ff], // MTRR_DEF_TYPE
+  [null, ...range(0x200, 0x20f)], // variable MTRRs
+  [null, 0x250, 0x258, 0x259, ...range(0x268, 0x26f)], // fixed MTRRs
+  ["tsc_adjust", 0x3b],
+  ["xsaves", 0xda0], // XSS
+  [null, 0x17a, 0x17b], // MCG_STATUS, MCG_CTL
+  [null, 0x400, 0x404, 0x408, 0x40c], // MC0_CTL to MC3_CTL: no error is ever reported in the banks' other registers
+  ["amd", 0xc0010010, 0xc0010015], // SYSCFG, HWCR
+  ["amd", 0xc0011020, 0xc0011029], // LS_CFG, DE_CFG
 ];
+
+/** Of these, those that a CPU model has. */
+export function stateMsrs(model: CpuModel): number[] {
+  const has = (owner: Owner) => {
+    if (owner === null || owner === "amd" || owner === "intel") return owner === null || owner === model.vendor;
+    return hasFeature(model.features, owner);
+  };
+  return STATE_MSRS.flatMap(([owner, ...numbers]) => (has(owner) ? numbers : []));
+}
+
+/**
+ * Registers by which software tunes a CPU without seeing a difference: a CPU that has none like them takes a state
+ * over all the same.
+ */
+export const TUNING_MSRS: ReadonlySet<number> = new Set([0xc0011020, 0xc0011029]);
 
 function range(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);

@@ -13,7 +13,7 @@ import { modelHash } from "../../vcpu/cpu-model.js";
 import { type CpuidLeaf, cpuidTable } from "../../vcpu/cpuid.js";
 import type { Intercepts } from "../../vcpu/intercepts.js";
 import { VCPU_STATE_VERSION, type VcpuState } from "../../vcpu/state.js";
-import { STATE_MSRS } from "../../vcpu/state-msrs.js";
+import { stateMsrs, TUNING_MSRS } from "../../vcpu/state-msrs.js";
 import * as api from "./api.js";
 import { RUN } from "./api.js";
 import { debugControl } from "./guest-debug.js";
@@ -155,7 +155,7 @@ export class KvmVcpu implements Vcpu {
     this.finishInstruction();
     const { efer, apicBase, ...system } = registers.getSystem(this.ioctl);
     const msrs: Record<number, bigint> = {};
-    for (const index of STATE_MSRS) {
+    for (const index of stateMsrs(this.options.model)) {
       const value = this.readMsr(index);
       if (value !== null) msrs[index] = value;
     }
@@ -530,7 +530,7 @@ export class KvmVcpu implements Vcpu {
   private loadMsr(index: number, value: bigint): void {
     if (this.writeMsr(index, value)) return;
     // What this host does not have and the guest never used, or what cannot be set and is the same here.
-    if (value === 0n || this.readMsr(index) === value) return;
+    if (value === 0n || this.readMsr(index) === value || TUNING_MSRS.has(index)) return;
     throw new AcceleratorError("STATE_MISMATCH", `MSR 0x${index.toString(16)} does not take 0x${value.toString(16)}`);
   }
 

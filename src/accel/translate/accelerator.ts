@@ -1,7 +1,7 @@
 /** The interpreting accelerator: vCPUs that the AssemblyScript core runs. */
 import type { GuestMemory } from "../../guest-memory/guest-memory.js";
 import { type Accelerator, AcceleratorError, type AcceleratorVm, type VcpuOptions } from "../../vcpu/accelerator.js";
-import { offeredModel } from "../../vcpu/cpu-model.js";
+import { limitModel, OFFERED_FEATURES } from "../../vcpu/cpu-model.js";
 import { Core } from "./core-module.js";
 import { CoreDirtyLog } from "./dirty-log.js";
 import { InterpreterVcpu } from "./vcpu.js";
@@ -13,7 +13,7 @@ export function createInterpreter(module: WebAssembly.Module): Accelerator {
   return {
     name: "interpret",
     parallel: false,
-    offer: offeredModel,
+    offer: (model) => limitModel(model, OFFERED_FEATURES),
     createVm: (memory) => new InterpreterVm(module, memory),
   };
 }

@@ -16,7 +16,7 @@ import type { Intercepts } from "../../vcpu/intercepts.js";
 import { INTERCEPT_BITS } from "../../vcpu/intercepts.js";
 import type { VcpuState } from "../../vcpu/state.js";
 import { VCPU_STATE_VERSION } from "../../vcpu/state.js";
-import { STATE_MSRS } from "../../vcpu/state-msrs.js";
+import { stateMsrs } from "../../vcpu/state-msrs.js";
 import type { Core, CoreHost } from "./core-module.js";
 import { UNWIND } from "./core-module.js";
 import * as L from "./layout.js";
@@ -158,7 +158,7 @@ export class InterpreterVcpu implements Vcpu {
   getState(): VcpuState {
     this.core.exports.materializeFlags(this.cpu);
     const msrs: Record<number, bigint> = {};
-    for (const index of STATE_MSRS) {
+    for (const index of stateMsrs(this.options.model)) {
       const value = this.readMsr(index);
       if (value !== null) msrs[index] = value;
     }
