@@ -275,3 +275,77 @@ test("a machine that is stopped while it is paused ends", async () => {
   loop.end({ kind: "stopped" });
   assert.deepEqual(await running, { kind: "stopped" });
 });
+
+test("a timer that comes due while the loop decides to wait is not slept over", async () => {
+  // The fake host's clock goes on by 100 ns whenever it is looked at: one of these deadlines falls in between.
+  for (let deadline = 50; deadline < 6000; deadline += 50) {
+    const { loop } = makeLoop(
+      [
+        function* () {
+          yield { op: "apic-timer", deadline };
+          yield { op: "hlt" };
+          yield off;
+        },
+      ],
+      "real",
+    );
+    assert.deepEqual(await loop.run(), { kind: "poweroff" });
+  }
+});
+
+test("stop points: exact in instructions, and in time across a wait; the end comes before the last", async () => {
+  const { loop, clock, vcpus } = makeLoop([
+    function* () {
+      yield { op: "spin", instructions: 1000 };
+      yield { op: "apic-timer", deadline: 50_000 };
+      yield { op: "hlt" };
+      yield { op: "spin", instructions: 1000 };
+      yield off;
+    },
+  ]);
+  const seen: [number, number][] = [];
+  const stops = [{ instructions: 700 }, { time: 900 }, { time: 30_000 }, { instructions: 5000 }].map(async (point) => {
+    const reached = await loop.pauseAt(point);
+    if (!reached) return false;
+    assert.ok(loop.isPaused);
+    seen.push([vcpus[0].instructions, clock.now()]);
+    loop.resume();
+    return true;
+  });
+  assert.deepEqual(await loop.run(), { kind: "poweroff" });
+  assert.deepEqual(await Promise.all(stops), [true, true, true, false]);
+  assert.deepEqual(seen, [
+    [700, 700],
+    [900, 900],
+    [1001, 30_000],
+  ]);
+});
+
+test("a stop point does not change whose turn it is, nor for how long", async () => {
+  const turns = async (points: number[]): Promise<string> => {
+    let order = "";
+    const spinner = (name: string): FakeScript =>
+      function* () {
+        for (let count = 0; count < 30; count++) {
+          yield { op: "spin", instructions: 9999 };
+          order += name;
+          yield { op: "spin", instructions: 1 };
+        }
+        if (name === "b") yield off;
+      };
+    const { loop } = makeLoop([spinner("a"), spinner("b")]);
+    for (const instructions of points) {
+      void loop.pauseAt({ instructions }).then(() => {
+        // Also what is saved and restored there.
+        const state = structuredClone(loop.save());
+        loop.restore(state);
+        loop.resume();
+      });
+    }
+    await loop.run();
+    return order;
+  };
+  const undisturbed = await turns([]);
+  assert.match(undisturbed, /^a{5}b{5}a{5}/);
+  assert.equal(await turns([1, 20_000, 49_999, 50_000, 70_001, 123_456]), undisturbed);
+});

@@ -179,6 +179,8 @@ export class RunLoop extends MachineLoop {
   private async idle(): Promise<void> {
     const { clock, scheduler } = this.options;
     const now = clock.now();
+    // Time goes on: what was not due when the vCPUs were looked at may be by now.
+    if (this.options.vcpus.some((vcpu) => (vcpu.timerDeadline() ?? Number.POSITIVE_INFINITY) <= now)) return;
     const next = Math.min(this.nextDeadline(now), this.nextStop().time);
     if (clock.mode === "icount" && next !== Number.POSITIVE_INFINITY) {
       clock.warp(next);

@@ -508,6 +508,9 @@ export class KvmVcpu implements Vcpu {
     if (state.apic.tscDeadline !== 0n) this.writeMsr(MSR_TSC_DEADLINE, state.apic.tscDeadline);
     registers.setRunState(this.ioctl, state.runState === "shutdown" ? "running" : state.runState);
     registers.setEvents(this.ioctl, state);
+    // The run page tells whether the guest takes an interrupt now; KVM writes it when KVM_RUN returns.
+    this.unfinished = true;
+    this.finishInstruction();
   }
 
   private readMsr(index: number): bigint | null {
