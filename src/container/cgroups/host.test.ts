@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Resources } from "../spec/config.js";
 import { detect } from "./detect.js";
-import { type Cgroup, CgroupError, openCgroup, planCgroup } from "./index.js";
+import { type Cgroup, CgroupError, openCgroup, planCgroup, UNIFIED } from "./index.js";
 
 const HIERARCHY = detect();
 
@@ -176,4 +176,22 @@ test("what the kernel refuses is told by the controller's name", { skip: lacking
     (error: unknown) => error instanceof CgroupError && error.controller === "cpuset",
   );
   assert.equal(cgroup.exists(), false);
+});
+
+const lacksHybrid = HIERARCHY.mode !== "hybrid" ? "this host is not hybrid" : lacking("hugetlb");
+
+test("on a hybrid host, v2 limits what v1 does not have", { skip: lacksHybrid }, async () => {
+  const control = `${HIERARCHY.unified!.mountPoint}/cgroup.subtree_control`;
+  const enabledBefore = readFileSync(control, "utf8").includes("hugetlb");
+  try {
+    await withCgroup({ hugepageLimits: [{ pageSize: "2MB", limit: 4 << 20 }] }, async (cgroup) => {
+      const folder = cgroup.paths.folders[UNIFIED]!;
+      assert.equal(readFileSync(`${folder}/hugetlb.2MB.max`, "utf8"), `${4 << 20}\n`);
+      const child = shell("sleep 1000");
+      begin(cgroup, child);
+      assert.match(readFileSync(`/proc/${child.pid}/cgroup`, "utf8"), /^0::\/ringvisor-test-\S+\/inner$/m);
+    });
+  } finally {
+    if (!enabledBefore) writeFileSync(control, "-hugetlb");
+  }
 });
