@@ -246,7 +246,9 @@ async function attempt(runtime, verb, kill) {
 
 /** The sweeps of one verb: how a point is described, and how the runtime is killed there. */
 async function sweeps(runtime, verb) {
-  const prepare = () => VERBS[verb].before.forEach((words) => quiet(runtime, ...words));
+  const prepare = () => {
+    for (const words of VERBS[verb].before) quiet(runtime, ...words);
+  };
   const finish = () => call(runtime, "delete", "--force", ID);
   prepare();
   const own = trace(runtime, verb, OWN_CALLS, false);
