@@ -15,7 +15,7 @@ import { circumstances, table, writeSection } from "../lib/document.mjs";
 import { removeCgroups } from "../lib/host.mjs";
 import { inOwnNamespaces, inside } from "../lib/namespace.mjs";
 import { runtimeProgram, runtimeVersion } from "../lib/runtimes.mjs";
-import { scratchFolder } from "../lib/scratch.mjs";
+import { listen, scratchFolder } from "../lib/scratch.mjs";
 import { limitChecks } from "./checks/limits.mjs";
 import { networkChecks } from "./checks/network.mjs";
 import { processChecks } from "./checks/process.mjs";
@@ -38,7 +38,8 @@ if (process.getuid() !== 0) fail("run it as root: it makes namespaces, networks 
 
 /** What Debian calls the programs that this needs. */
 const TOOLS = [
-  { program: "podman", packages: ["podman", "catatonit", "netavark", "aardvark-dns"] },
+  { program: "podman", packages: ["podman", "netavark", "aardvark-dns"] },
+  { program: "catatonit", packages: ["catatonit"] },
   { program: "containerd", packages: ["containerd"] },
   { program: "runc", packages: ["runc"] },
   { program: "conmon", packages: ["conmon"] },
@@ -114,6 +115,7 @@ async function column(engine, runtime) {
     for (const [name, check] of Object.entries(checks)) {
       if (!wanted(name)) continue;
       let reason;
+      await listen();
       try {
         await check(subject);
       } catch (error) {

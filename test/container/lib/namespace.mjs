@@ -24,7 +24,9 @@ export async function inOwnNamespaces(kinds, afterwards = () => {}) {
     return;
   }
   const flags = kinds.flatMap((kind) => FLAGS[kind]);
-  const child = spawn("unshare", [...flags, process.execPath, ...process.argv.slice(1)], {
+  // podman waits 20 s for a conmon that nobody reaps: PID 1 has to.
+  const init = kinds.includes("pid") ? ["catatonit", "--"] : [];
+  const child = spawn("unshare", [...flags, ...init, process.execPath, ...process.argv.slice(1)], {
     stdio: "inherit",
     env: { ...process.env, [MARK]: "1" },
   });

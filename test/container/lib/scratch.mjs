@@ -37,6 +37,9 @@ for (const [signal, number] of [
   });
 }
 
+/** Lets signals be heard that came while a child was waited for: call it between children. */
+export const listen = () => new Promise((resolve) => setImmediate(resolve));
+
 /** A new folder under the system's temporary one. Mounts in it are undone and it is removed at the end. */
 export function scratchFolder(prefix) {
   const folder = mkdtempSync(join(process.env.TMPDIR ?? tmpdir(), prefix));

@@ -18,7 +18,7 @@ import { circumstances, table, writeSection } from "../lib/document.mjs";
 import { removeCgroups } from "../lib/host.mjs";
 import { inOwnNamespaces } from "../lib/namespace.mjs";
 import { runtimeProgram, runtimeVersion } from "../lib/runtimes.mjs";
-import { atEnd, scratchFolder } from "../lib/scratch.mjs";
+import { atEnd, listen, scratchFolder } from "../lib/scratch.mjs";
 import { prepareCheckout, programPath, programs, REPOSITORY } from "./build.mjs";
 import { figures, parseTap, passed, regressions } from "./tap.mjs";
 
@@ -96,7 +96,11 @@ const worse = [];
 const totals = runtimes.map(() => ({ passed: 0, ok: 0, notOk: 0 }));
 for (const name of programs(checkout)) {
   if (positionals.length > 0 && !positionals.some((word) => name.includes(word))) continue;
-  const runs = runtimes.map((runtime) => runProgram(name, runtime));
+  const runs = [];
+  for (const runtime of runtimes) {
+    await listen();
+    runs.push(runProgram(name, runtime));
+  }
   for (const [index, run] of runs.entries()) {
     const { ok, notOk } = figures(run);
     totals[index].ok += ok;

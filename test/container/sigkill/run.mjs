@@ -17,7 +17,7 @@ import { circumstances, table, writeSection } from "../lib/document.mjs";
 import { cgroups, mountPoints, removeCgroups } from "../lib/host.mjs";
 import { inOwnNamespaces, inside } from "../lib/namespace.mjs";
 import { runtimeProgram, runtimeVersion } from "../lib/runtimes.mjs";
-import { scratchFolder } from "../lib/scratch.mjs";
+import { listen, scratchFolder } from "../lib/scratch.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -32,6 +32,7 @@ if (process.getuid() !== 0) fail("run it as root: it makes containers with contr
 if (!inside) {
   ensureTestPackages([
     { program: "runc", packages: ["runc"] },
+    { program: "catatonit", packages: ["catatonit"] },
     { program: "strace", packages: ["strace"] },
     { program: "busybox", packages: ["busybox-static"] },
   ]);
@@ -67,7 +68,9 @@ function makeBundle() {
 /** Every process of this PID namespace that is neither we nor a zombie. */
 function strangers() {
   const found = [];
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
+  for (const pid of readdirSync("/proc").filter(
+    (name) => /^\d+$/.test(name) && ![1, process.pid].includes(Number(name)),
+  )) {
     try {
       const [, state] = /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"));
       if (state === "Z" || state === "X") continue;
@@ -233,6 +236,7 @@ function longestThread(lines) {
 
 /** Prepares for a verb, calls `kill`, and looks. */
 async function attempt(runtime, verb, kill) {
+  await listen();
   const before = traces(runtime);
   for (const words of VERBS[verb].before) {
     const status = quiet(runtime, ...words);

@@ -54,11 +54,11 @@ export const processChecks = {
     equal(status, 9);
     matches(stdout, /42 \/dev\/(pts\/0|console)/);
   },
-  "run -d, ps, wait": (podman) => {
+  "run -d, ps, wait": async (podman) => {
     const id = podman.out("run", "--detach", IMAGE, "sh", "-c", "sleep 1; exit 5");
     matches(podman.out("ps", "--quiet", "--no-trunc"), new RegExp(id));
     equal(podman.out("wait", id), "5");
-    equal(podman.inspect(id, "{{.State.Status}} {{.State.ExitCode}}"), "exited 5");
+    await until("exited", () => podman.inspect(id, "{{.State.Status}} {{.State.ExitCode}}") === "exited 5");
   },
   "create, init, start": (podman) => {
     const id = podman.out("create", IMAGE, "echo", "started");
