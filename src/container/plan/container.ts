@@ -100,6 +100,7 @@ export function planContainer(plan: ContainerPlan): PlannedContainer {
   const devMounted = mounts.some(({ mount, options }) => isDev(mount.destination) && options.bind !== "none");
   if (early) {
     openRoot(program, plan.rootfs, rootTree);
+    cutRootOff(program, rootTree, linux.rootfsPropagation);
     for (const mount of mounts) if (mount.options.bind !== "none") openBindSource(program, mount);
     if (!devMounted) for (const device of devices) openHostDevice(program, device);
   }
@@ -111,7 +112,9 @@ export function planContainer(plan: ContainerPlan): PlannedContainer {
     mapIds(program, mount, userns);
     program.call("close a user namespace", "close", [userns], { ignore: "all" });
   }
-  const opened = new Set(early ? mounts : mappedMounts);
+  // Sources that are to be shared are copied while the host's root still is: only then are the copies its peers.
+  const allOpened = early || (ownMounts && linux.rootfsPropagation === "shared");
+  const opened = new Set(allOpened ? mounts : mappedMounts);
 
   joinNamespaces(program, namespaces);
   const relay = plan.stay && (process.terminal ?? false) && consoleSocket === null;
@@ -127,8 +130,16 @@ export function planContainer(plan: ContainerPlan): PlannedContainer {
   program.call("hide from tracers", "prctl", [C.PR_SET_DUMPABLE, 0, 0, 0, 0]);
 
   if (ownMounts) {
-    prepareRoot(program, linux.rootfsPropagation);
-    if (!early) openRoot(program, plan.rootfs, rootTree);
+    prepareRoot(program, linux.rootfsPropagation, () => {
+      if (early) return;
+      for (const mount of mounts) {
+        if (mount.options.bind !== "none" && !mappedMounts.includes(mount)) openBindSource(program, mount);
+      }
+    });
+    if (!early) {
+      openRoot(program, plan.rootfs, rootTree);
+      cutRootOff(program, rootTree, linux.rootfsPropagation);
+    }
     // Over the old root: a process keeps seeing what its own root directory is, until it changes that.
     const flags = C.MOVE_MOUNT_F_EMPTY_PATH;
     const args = [rootTree, program.string(""), C.AT_FDCWD, program.string("/"), flags];
@@ -208,6 +219,19 @@ function openRoot(program: StageProgram, rootfs: string, tree: Slot, how: number
   program.call(`open the root file system ${rootfs}`, "open_tree", args, { result: tree });
 }
 
+/**
+ * The copy of a shared mount is its peer: what is mounted on it would appear on the host, and pivot_root(2) refuses it.
+ * Mounts below the root stay what they are where config.json wants them shared.
+ */
+function cutRootOff(program: StageProgram, tree: Slot, propagation: keyof typeof PROPAGATION | undefined): void {
+  const step = "cut the root file system off the host's";
+  const recursive = propagation === "shared" ? 0 : C.AT_RECURSIVE;
+  const value = propagation === undefined || propagation === "slave" ? C.MS_SLAVE : C.MS_PRIVATE;
+  const block = program.words([0, 0, value, 0]);
+  const flags = C.AT_EMPTY_PATH | recursive;
+  program.call(step, "mount_setattr", [tree, program.string(""), flags, block, 32]);
+}
+
 export function becomeRoot(program: StageProgram): void {
   program.call("become root of the user namespace", "setresgid", [0, 0, 0]);
   program.call("become root of the user namespace", "setresuid", [0, 0, 0]);
@@ -221,13 +245,19 @@ export function joinKeyring(program: StageProgram, id: string): void {
 }
 
 /** Nothing that is mounted from here on reaches the host, unless config.json wants it shared. */
-function prepareRoot(program: StageProgram, propagation: keyof typeof PROPAGATION | undefined): void {
+function prepareRoot(
+  program: StageProgram,
+  propagation: keyof typeof PROPAGATION | undefined,
+  whileShared: () => void,
+): void {
   const root = program.string("/");
   const flags = (propagation ? PROPAGATION[propagation] : C.MS_SLAVE) | C.MS_REC;
   // An unbindable tree could not be the source of binds: it becomes so at the end.
   const first = propagation === "unbindable" ? C.MS_PRIVATE | C.MS_REC : flags;
   program.call("set the propagation of mounts", "mount", [0, root, 0, first, 0]);
-  if (propagation === "shared") program.call("keep the root's own mount", "mount", [0, root, 0, C.MS_PRIVATE, 0]);
+  if (propagation !== "shared") return;
+  whileShared();
+  program.call("keep the root's own mount", "mount", [0, root, 0, C.MS_PRIVATE, 0]);
 }
 
 function enterRoot(program: StageProgram, root: Slot, { noPivot }: ContainerPlan, ownMounts: boolean): void {

@@ -185,7 +185,10 @@ export function planMount(program: StageProgram, planned: PlannedMount, context:
     const later = options.copyUp || isDev(mount.destination) ? C.MS_RDONLY : 0;
     mountFileSystem(program, step, target, mount, options.flags & ~later, options.data);
     const mounted = openInRoot(program, step, context.root, inside(mount.destination), C.O_PATH);
-    if (options.copyUp) copyUp(program, target, mounted);
+    if (options.copyUp) {
+      copyUp(program, target, mounted);
+      ownTop(program, step, mounted, options.data);
+    }
     for (const propagation of options.propagation) setPropagation(program, step, mounted, propagation);
     if (options.recursiveAttributes.set || options.recursiveAttributes.clear) {
       setAttributes(program, step, mounted, options.recursiveAttributes, true);
@@ -253,6 +256,19 @@ function copyUp(program: StageProgram, hidden: Slot, mounted: Slot): void {
   program.tell(EVENT.copyUp, hidden);
   program.tell(EVENT.copyUp, mounted);
   program.awaitByte();
+}
+
+/** What the tmpfs's options say of its folder goes before what the hidden folder had. */
+function ownTop(program: StageProgram, step: string, mounted: Slot, data: string): void {
+  const option = (name: string) => new RegExp(`(?:^|,)${name}=(\\d+)(?:,|$)`).exec(data)?.[1];
+  const [uid, gid, mode] = ["uid", "gid", "mode"].map(option);
+  if (uid !== undefined || gid !== undefined) {
+    const owner = [Number(uid ?? -1), Number(gid ?? -1)];
+    program.call(step, "fchownat", [mounted, program.string(""), ...owner, C.AT_EMPTY_PATH]);
+  }
+  if (mode !== undefined) {
+    program.call(step, "fchmodat", [C.AT_FDCWD, program.fdPath(mounted), Number.parseInt(mode, 8)]);
+  }
 }
 
 /** Control groups as the container is to see them: its own part of every hierarchy. */

@@ -10,7 +10,7 @@ const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 const COMMANDS = {
   runc: ["runc"],
   crun: ["crun"],
-  ringvisor: [process.execPath, join(ROOT, "dist/cli/main.js"), "oci"],
+  ringvisor: [join(ROOT, "bin/ringvisor-oci")],
 };
 
 /**
@@ -20,7 +20,7 @@ const COMMANDS = {
 export function runtimeProgram(folder, name, options = []) {
   const words = COMMANDS[name];
   if (words === undefined) fail(`no runtime is called ${name}: ${Object.keys(COMMANDS).join(", ")}`, 2);
-  if (name === "ringvisor" && !existsSync(words[1])) fail("dist/ is not built: npm run build", 2);
+  if (name === "ringvisor" && !existsSync(join(ROOT, "dist/cli/main.js"))) fail("dist/ is not built: npm run build", 2);
   const path = join(folder, name);
   writeFileSync(path, `#!/bin/sh\nexec ${[...words, ...options].map(quote).join(" ")} "$@"\n`);
   chmodSync(path, 0o755);

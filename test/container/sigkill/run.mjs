@@ -8,7 +8,7 @@
 // Points are the system calls of the runtime's main thread, those of the processes that it makes the container with, and
 // moments between start and end at which its whole process group dies. Exits with 1 where our own runtime leaves something.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureTestPackages } from "../../../scripts/lib/debian.mjs";
@@ -139,20 +139,29 @@ const MAKING_CALLS =
   "mknodat,symlinkat,mkdirat,fchownat,setgroups,setresuid,setresgid,setuid,setgid,capset,seccomp,keyctl,setsid,umask," +
   "fchdir,chdir,dup3,close_range,personality,execve,clone,clone3";
 
-/** Runs a verb under strace. @returns the calls that it made, one a line */
-function trace(runtime, verb, calls, follow) {
+/** As a child of the traced program's: strace stays as long as the container does, and must not be waited for. */
+const straceOptions = (calls, log, follow) => [
+  ...["--daemonize", "--quiet=all", "--output", log, "--trace", calls],
+  ...(follow ? ["--follow-forks"] : []),
+];
+
+/** Runs a verb under strace and removes the container. @returns the calls that the verb made, one a line */
+async function trace(runtime, verb, calls, follow) {
   const log = join(folder, "trace");
-  const options = [...(follow ? ["--follow-forks"] : []), "--quiet=all", "--output", log, "--trace", calls];
+  rmSync(log, { force: true });
+  const options = straceOptions(calls, log, follow);
   spawnSync("strace", [...options, runtime.program, ...VERBS[verb].words], {
     env: environment(runtime),
     stdio: "ignore",
     cwd: bundle,
   });
+  call(runtime, "delete", "--force", ID);
+  while (strangers().some((what) => what.includes("strace"))) await new Promise((resolve) => setTimeout(resolve, 50));
   return readFileSync(log, "utf8").split("\n").filter(Boolean);
 }
 
 function killAtCall(runtime, verb, calls, number, follow) {
-  const options = [...(follow ? ["--follow-forks"] : []), "--quiet=all", "--output", "/dev/null", "--trace", calls];
+  const options = straceOptions(calls, "/dev/null", follow);
   spawnSync(
     "strace",
     [...options, "--inject", `${calls}:signal=SIGKILL:when=${number}`, runtime.program, ...VERBS[verb].words],
@@ -255,13 +264,11 @@ async function sweeps(runtime, verb) {
   };
   const finish = () => call(runtime, "delete", "--force", ID);
   prepare();
-  const own = trace(runtime, verb, OWN_CALLS, false);
-  finish();
+  const own = await trace(runtime, verb, OWN_CALLS, false);
   // From the first call that names the container: what comes before is the start of the interpreter.
   const first = Math.max(1, own.findIndex((line) => line.includes(ID) && !line.startsWith("execve")) - 3);
   prepare();
-  const making = trace(runtime, verb, MAKING_CALLS, true);
-  finish();
+  const making = await trace(runtime, verb, MAKING_CALLS, true);
   prepare();
   const started = process.hrtime.bigint();
   quiet(runtime, ...VERBS[verb].words);
