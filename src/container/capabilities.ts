@@ -1,7 +1,7 @@
 /** Linux's capabilities: names and bits (include/uapi/linux/capability.h). */
 import { readFileSync } from "node:fs";
 import { ContainerError } from "./errors.js";
-import type { Capabilities } from "./spec/config.js";
+import type { Capabilities, Config } from "./spec/config.js";
 
 /** In the order of their bits. */
 export const CAPABILITIES: readonly string[] = [
@@ -79,4 +79,15 @@ export function capabilityMasks(capabilities: Capabilities, available: bigint): 
     bigint,
   ];
   return { bounding, effective, inheritable, permitted, ambient, ignored: [...ignored].sort() };
+}
+
+/** What processes of this container can get: everything in a user namespace, else what the runtime has itself. */
+export function grantableCapabilities({ linux }: Config): bigint {
+  return linux?.namespaces?.some(({ type }) => type === "user") ? kernelCapabilities() : ownCapabilities();
+}
+
+/** What a runtime says of a process whose capabilities cannot all be granted; null where they can. */
+export function capabilityWarning(config: Config, capabilities: Capabilities | undefined): string | null {
+  const { ignored } = capabilityMasks(capabilities ?? {}, grantableCapabilities(config));
+  return ignored.length === 0 ? null : `ignoring unknown or unavailable capabilities: [${ignored.join(" ")}]`;
 }

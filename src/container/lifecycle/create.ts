@@ -1,6 +1,7 @@
 /** `create`: from a bundle to a process that waits for `start`. */
 import { readFileSync, realpathSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { capabilityWarning } from "../capabilities.js";
 import { cgroupMounts } from "../cgroups/hierarchies.js";
 import { type Cgroup, openCgroup, planCgroup } from "../cgroups/index.js";
 import { ContainerError } from "../errors.js";
@@ -23,7 +24,7 @@ import { killAndWait } from "./delete.js";
 import { attachDeviceProgram } from "./device-program.js";
 import { withDefaultDevices } from "./device-rules.js";
 import { withHome } from "./home.js";
-import { runHooks } from "./hooks.js";
+import { runHooks, type Warn } from "./hooks.js";
 import { callersFileLimit, isPrivileged } from "./host.js";
 import { writeIdMaps } from "./id-maps.js";
 import { type OciState, ociState } from "./state.js";
@@ -41,6 +42,7 @@ export interface CreateOptions {
   readonly noNewKeyring: boolean;
   /** The stage stays as the parent of the container's process and tells how it ended. */
   readonly stay: boolean;
+  readonly warn: Warn;
 }
 
 export interface CreatedContainer {
@@ -84,6 +86,8 @@ export async function createContainer(store: Store, options: CreateOptions): Pro
   const rootfs = findRoot(bundle, config);
   const linux = config.linux ?? {};
   checkConsole(config, options);
+  const warning = capabilityWarning(config, config.process?.capabilities);
+  if (warning !== null) options.warn(warning);
   const seccomp = compileFilter(config);
   const cgroupPaths = planCgroup(linux.cgroupsPath, options.id);
   const record: ContainerRecord = {

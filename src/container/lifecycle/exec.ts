@@ -1,5 +1,6 @@
 /** `exec`: a further process in a container that runs. */
 import { readlinkSync } from "node:fs";
+import { capabilityWarning } from "../capabilities.js";
 import { openCgroup } from "../cgroups/index.js";
 import { ContainerError } from "../errors.js";
 import { EVENT } from "../plan/events.js";
@@ -11,6 +12,7 @@ import { identify, isAlive } from "../state/process-identity.js";
 import type { ContainerRecord, Store } from "../state/store.js";
 import { compileFilter, explain, serve, setOomScore, writePidFile } from "./create.js";
 import { withHome } from "./home.js";
+import type { Warn } from "./hooks.js";
 import { isPrivileged } from "./host.js";
 import { ociState } from "./state.js";
 import { statusOf } from "./status.js";
@@ -23,6 +25,7 @@ export interface ExecOptions {
   readonly noNewKeyring: boolean;
   readonly ignorePaused: boolean;
   readonly stay: boolean;
+  readonly warn: Warn;
 }
 
 /** @throws ContainerError `WRONG_STATE`, `STAGE_FAILED` */
@@ -47,6 +50,8 @@ export async function execInContainer(
   if (process.terminal && options.consoleSocket === null && !options.stay) {
     throw new ContainerError("USAGE", "cannot allocate tty if runc will detach without setting console socket");
   }
+  const warning = capabilityWarning(config, process.capabilities);
+  if (warning !== null) options.warn(warning);
   const program = planExec({
     config,
     process,

@@ -1,5 +1,5 @@
 /** From a process in its namespaces to the user's program: credentials, limits, filters, execve(2). */
-import { CAPABILITIES, type CapabilityMasks, capabilityMasks, kernelCapabilities } from "../capabilities.js";
+import { CAPABILITIES, type CapabilityMasks, capabilityMasks, grantableCapabilities } from "../capabilities.js";
 import { ContainerError } from "../errors.js";
 import type { CompiledSeccomp } from "../seccomp/compile.js";
 import type { Config, Process, Rlimit } from "../spec/config.js";
@@ -326,7 +326,7 @@ export function planProcess(program: StageProgram, plan: ProcessPlan): void {
   if (!process.noNewPrivileges) filter();
   const cwd = program.string(`/${components(process.cwd).join("/")}`);
   const chdir = program.slot();
-  const masks = capabilityMasks(process.capabilities ?? {}, kernelCapabilities());
+  const masks = capabilityMasks(process.capabilities ?? {}, grantableCapabilities(config));
   dropBounding(program, masks);
   // Some folders open for root alone, some (NFS) for the user alone.
   program.call("enter process.cwd", "chdir", [cwd], { result: chdir, ignore: "all" });

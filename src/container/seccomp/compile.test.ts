@@ -241,11 +241,14 @@ describe("a profile that is wrong", () => {
       /needs a rule with SCMP_ACT_NOTIFY/,
     ],
     ["a notification to nobody", rule({ action: "SCMP_ACT_NOTIFY" }), /needs linux.seccomp.listenerPath/],
-    [
-      "a notification of write",
-      { ...rule({ names: ["write"], action: "SCMP_ACT_NOTIFY" }), listenerPath: "/run/agent.sock" },
-      /cannot be used for write/,
-    ],
+    ...["write", "sendmsg"].map(
+      (name) =>
+        [
+          `a notification of ${name}`,
+          { ...rule({ names: [name], action: "SCMP_ACT_NOTIFY" }), listenerPath: "/run/agent.sock" },
+          new RegExp(`cannot be used for ${name}`),
+        ] as const,
+    ),
     ["a notification by default", { defaultAction: "SCMP_ACT_NOTIFY", listenerPath: "/a" }, /cannot be the default/],
   ] as const) {
     it(`is refused: ${what}`, () => {

@@ -136,8 +136,9 @@ function namedRules(syscall: LinuxSyscall, where: string, notifies: (where: stri
   }
   const value = returnValue(syscall.action, syscall.errnoRet, `${where}.action`, "errnoRet");
   if (value === RETURN.USER_NOTIF) {
-    // The container's own set-up hands the listener over with it, after the filter is in force.
-    if (names.includes("write")) throw profileError(where, "SCMP_ACT_NOTIFY cannot be used for write");
+    // The set-up hands the listener over by them, after the filter is in force: nobody could answer yet.
+    const needed = names.find((name) => name === "write" || name === "sendmsg");
+    if (needed !== undefined) throw profileError(where, `SCMP_ACT_NOTIFY cannot be used for ${needed}`);
     notifies(where);
   }
   const args = list(syscall.args, `${where}.args`).map((arg, index) => condition(arg, `${where}.args[${index}]`));

@@ -35,6 +35,12 @@ if (reason !== undefined) {
 }
 const host = await new Host().open();
 let failed = 0;
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.once(signal, () => {
+    host.close();
+    process.exit(130);
+  });
+}
 try {
   const programs = buildPrograms();
   const { runtimes, missing } = findRuntimes(names, host.folder);

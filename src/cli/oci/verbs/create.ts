@@ -5,10 +5,13 @@ import { CREATE_OPTIONS, createOptions } from "./create-options.js";
 
 export const verb: Verb = {
   usage: `usage: ringvisor oci create [OPTIONS] ID\n\n${describe(CREATE_OPTIONS)}`,
-  async run(args, { store }) {
+  async run(args, { store, log }) {
     const { options, operands } = parse(CREATE_OPTIONS, args);
     expectOperands("create", operands, 1);
-    const { stage } = await createContainer(store, createOptions(operands[0], options, false));
+    const { stage } = await createContainer(store, {
+      ...createOptions(operands[0], options, false),
+      warn: (message) => log.write("warning", message),
+    });
     stage.close();
     return 0;
   },

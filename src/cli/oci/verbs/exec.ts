@@ -68,7 +68,7 @@ function makeProcess(base: Process, args: string[], options: Options<typeof OPTI
     cwd: options.cwd ?? base.cwd,
     env: [...(base.env ?? []), ...options.env],
     user: gids.length > 0 ? { ...user, additionalGids: gids } : user,
-    noNewPrivileges: options["no-new-privs"],
+    noNewPrivileges: options["no-new-privs"] || base.noNewPrivileges,
     selinuxLabel: options["process-label"] ?? base.selinuxLabel,
     apparmorProfile: options.apparmor ?? base.apparmorProfile,
     capabilities: options.cap.length > 0 ? addCapabilities(base.capabilities, options.cap) : base.capabilities,
@@ -80,7 +80,7 @@ export const verb: Verb = {
        ringvisor oci exec [OPTIONS] --process FILE ID
 
 ${describe(OPTIONS)}`,
-  async run(args, { store }) {
+  async run(args, { store, log }) {
     const { options, operands } = parse(OPTIONS, args);
     const [id, ...command] = operands;
     expectOperands("exec", operands, options.process ? 1 : 2, Number.POSITIVE_INFINITY);
@@ -97,6 +97,7 @@ ${describe(OPTIONS)}`,
       noNewKeyring: false,
       ignorePaused: options["ignore-paused"],
       stay: !options.detach,
+      warn: (message) => log.write("warning", message),
     });
     try {
       return options.detach ? 0 : await followContainer(stage, pid);

@@ -20,7 +20,7 @@ export const verb: Verb = {
     const { options, operands } = parse(OPTIONS, args);
     expectOperands("run", operands, 1);
     const [id] = operands;
-    const { stage, record } = await createContainer(store, createOptions(id, options, !options.detach));
+    const { stage, record } = await createContainer(store, { ...createOptions(id, options, !options.detach), warn });
     try {
       await startContainer(store, record, warn);
       if (options.detach) return 0;
