@@ -5,7 +5,13 @@
  */
 import { MAX_VCPUS, TLB_BASE, TLB_STRIDE, VCPU_BASE, VCPU_STRIDE } from "../accel/translate/layout.js";
 import { GuestMemory, RAM_OFFSET, ROM_OFFSET } from "../guest-memory/guest-memory.js";
-import type { Accelerator, InterruptMessage, Vcpu } from "../vcpu/accelerator.js";
+import {
+  type Accelerator,
+  AcceleratorError,
+  type AcceleratorVm,
+  type InterruptMessage,
+  type Vcpu,
+} from "../vcpu/accelerator.js";
 import { parseCpuModel } from "../vcpu/cpu-model.js";
 import type { SegmentState, VcpuState } from "../vcpu/state.js";
 import { Random } from "./random.js";
@@ -17,8 +23,9 @@ export interface FuzzOptions {
   accelerator: Accelerator;
   mode: FuzzMode;
   seed: number;
-  /** Stop after this many retired instructions. */
-  instructions: number;
+  /** It ends after so many instructions, or rounds. An accelerator that counts no instructions needs the second. */
+  instructions?: number;
+  rounds?: number;
   /** Called before each round, with its number: the last one seen is where a hang lies. */
   progress?: (round: number, instructions: number) => void;
 }
@@ -41,6 +48,8 @@ const RAM_BYTES = 0x100000;
 const MOAT = 0x10000;
 const GUARD = 0xa5;
 const SLICES = 6;
+/** What an instruction may take where the accelerator counts none. */
+const NANOSECONDS = 3000;
 const SLICE_INSTRUCTIONS = 1500;
 const TABLES = 0x10000;
 const GDT = 0x20000;
@@ -55,6 +64,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
 class Fuzzer {
   private readonly random: Random;
   private readonly memory = new GuestMemory(RAM_BYTES + 2 * MOAT);
+  private readonly vm: AcceleratorVm;
   private readonly vcpu: Vcpu;
   private readonly noise: Uint8Array;
   private readonly result: FuzzResult = { instructions: 0, rounds: 0, exits: {}, unimplemented: {} };
@@ -65,10 +75,13 @@ class Fuzzer {
     this.memory.setSlots([{ gpa: 0, size: RAM_BYTES, offset, readonly: false }]);
     const random = this.random;
     const value = () => random.u32();
-    this.vcpu = options.accelerator.createVm(this.memory).createVcpu({
+    this.vm = options.accelerator.createVm(this.memory);
+    this.vcpu = this.vm.createVcpu({
       id: 0,
       count: 1,
-      model: parseCpuModel(random.pick(["default", "max", "x86-64-v1", "default,vendor=intel"])),
+      model: options.accelerator.offer(
+        parseCpuModel(random.pick(["default", "max", "x86-64-v1", "default,vendor=intel"])),
+      ),
       bus: {
         portRead: (_port, size) => value() & (2 ** (8 * size) - 1),
         portWrite: () => {},
@@ -88,9 +101,9 @@ class Fuzzer {
   }
 
   async run(): Promise<FuzzResult> {
-    const { instructions, progress } = this.options;
+    const { instructions = Number.POSITIVE_INFINITY, rounds = Number.POSITIVE_INFINITY, progress } = this.options;
     try {
-      while (this.result.instructions < instructions) {
+      while (this.result.instructions < instructions && this.result.rounds < rounds) {
         progress?.(this.result.rounds, this.result.instructions);
         await this.round();
         this.result.rounds++;
@@ -98,7 +111,7 @@ class Fuzzer {
       }
       this.checkGuards();
     } finally {
-      this.vcpu.close();
+      this.vm.close();
     }
     return this.result;
   }
@@ -109,10 +122,18 @@ class Fuzzer {
     this.vcpu.reset();
     const state = this.vcpu.getState();
     this.randomize(state);
-    this.vcpu.setState(state);
+    try {
+      this.vcpu.setState(state);
+    } catch (error) {
+      // KVM checks what no guest could bring about.
+      if (!(error instanceof AcceleratorError && error.code === "STATE_MISMATCH")) throw error;
+      this.result.exits.refused = (this.result.exits.refused ?? 0) + 1;
+      return;
+    }
     let before = this.vcpu.instructions;
     for (let slice = 0; slice < SLICES; slice++) {
-      const exit = await this.vcpu.run({ instructions: 1 + random.int(SLICE_INSTRUCTIONS) });
+      const budget = 1 + random.int(SLICE_INSTRUCTIONS);
+      const exit = await this.vcpu.run({ instructions: budget, deadline: budget * NANOSECONDS });
       this.result.exits[exit.reason] = (this.result.exits[exit.reason] ?? 0) + 1;
       const now = this.vcpu.instructions;
       this.result.instructions += now - before;

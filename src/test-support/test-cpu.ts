@@ -6,8 +6,8 @@
  *     const { registers, fault } = await cpu.run("mov eax, 7; imul eax, ebx", { rbx: 6n });
  */
 import { GuestMemory, RAM_OFFSET } from "../guest-memory/guest-memory.js";
-import type { Accelerator, Vcpu, VcpuBus, VcpuExit } from "../vcpu/accelerator.js";
-import { parseCpuModel } from "../vcpu/cpu-model.js";
+import type { Accelerator, AcceleratorVm, Vcpu, VcpuBus, VcpuExit } from "../vcpu/accelerator.js";
+import { type CpuModel, parseCpuModel } from "../vcpu/cpu-model.js";
 import { GPR_NAMES, type SegmentState, type VcpuState } from "../vcpu/state.js";
 import { assemble } from "./assemble.js";
 import { bitsOf, initialState, segmentOf, TEST_LAYOUT, type TestEnvironment, writeTables } from "./test-environment.js";
@@ -27,11 +27,15 @@ const ERROR_CODE_VECTORS = new Set([8, 10, 11, 12, 13, 14, 17, 21]);
 
 export interface TestCpuOptions extends TestEnvironment {
   accelerator: Accelerator;
-  /** CPU model by its command-line text. Default `default`. */
-  model?: string;
+  /** CPU model, or its command-line text. Default `default`. The accelerator leaves out what it does not have. */
+  model?: string | CpuModel;
   /** Bytes of RAM at guest-physical 0. Default 1 MiB. */
   ramSize?: number;
   bus?: Partial<VcpuBus>;
+  /** What comes after a program. Default: INT, and HLT under KVM. */
+  ending?: "int" | "hlt";
+  /** Ticks a second. Default: the accelerator's. */
+  tscFrequency?: number;
 }
 
 /** What a handler found on its stack. */
@@ -61,14 +65,17 @@ export interface TestRun {
 
 export class TestCpu {
   readonly memory: GuestMemory;
+  readonly vm: AcceleratorVm;
   readonly vcpu: Vcpu;
   /** Port writes since the beginning. */
   readonly portWrites: { port: number; size: number; value: number }[] = [];
   private readonly bus: VcpuBus;
+  private readonly ending: "int" | "hlt";
   /** Address after the program. */
   private end = 0;
 
   constructor(private readonly options: TestCpuOptions) {
+    this.ending = options.ending ?? (options.accelerator.name === "kvm" ? "hlt" : "int");
     const size = options.ramSize ?? 0x100000;
     this.memory = new GuestMemory(size);
     this.memory.setSlots([{ gpa: 0, size, offset: RAM_OFFSET, readonly: false }]);
@@ -84,13 +91,16 @@ export class TestCpu {
       sendIpi: () => {},
       ...options.bus,
     };
-    this.vcpu = options.accelerator.createVm(this.memory).createVcpu({
+    const { model = "default" } = options;
+    this.vm = options.accelerator.createVm(this.memory);
+    this.vcpu = this.vm.createVcpu({
       id: 0,
       count: 1,
-      model: parseCpuModel(options.model ?? "default"),
+      model: options.accelerator.offer(typeof model === "string" ? parseCpuModel(model) : model),
       bus: this.bus,
       clock: { mode: "icount", now: () => this.vcpu.instructions },
       random: () => 0x12345678,
+      tscFrequency: options.tscFrequency,
     });
     writeTables(this.memory, options);
   }
@@ -119,7 +129,7 @@ export class TestCpu {
     const bytes = typeof code === "string" ? assemble(code, this.bits, TEST_LAYOUT.code) : code;
     this.load(bytes);
     this.end = TEST_LAYOUT.code + bytes.length;
-    this.load(this.options.accelerator.name === "kvm" ? HLT_END : INT_END, this.end);
+    this.load(this.ending === "hlt" ? HLT_END : INT_END, this.end);
     const state = this.initialState();
     GPR_NAMES.forEach((name, index) => {
       state.gpr[index] = registers[name] ?? state.gpr[index] ?? 0n;
@@ -148,8 +158,13 @@ export class TestCpu {
     return segmentOf(this.memory, selector);
   }
 
+  /** Looks at runs as the other CPU does whose program goes on here. */
+  adopt(other: TestCpu): void {
+    this.end = other.end;
+  }
+
   close(): void {
-    this.vcpu.close();
+    this.vm.close();
   }
 
   private async runToExit(instructions: number): Promise<VcpuExit> {
@@ -195,8 +210,9 @@ export class TestCpu {
     registers.rflags = slot(first + 2);
     const changedRing = width !== 2 && (cs & 3) !== 0;
     registers.rsp = changedRing || width === 8 ? slot(first + 3) : BigInt(stack + 3 * width + first * width);
-    const halted = this.options.accelerator.name === "kvm" && vector === GENERAL_PROTECTION;
+    const halted = this.ending === "hlt" && vector === GENERAL_PROTECTION;
     if (vector === END_VECTOR || (halted && registers.rip === BigInt(this.end))) {
+      registers.rip = BigInt(this.end);
       return { exit, fault: null, registers, state };
     }
     const fault = {

@@ -71,7 +71,9 @@ export function setRegisters(ioctl: VcpuIoctl, state: Registers): void {
   ioctl(api.KVM_SET_REGS, bytes, "KVM_SET_REGS");
 }
 
-type System = Pick<VcpuState, "segments" | "gdtr" | "idtr" | "cr0" | "cr2" | "cr3" | "cr4" | "cr8" | "pdptrs"> & {
+type System = Pick<VcpuState, "segments" | "gdtr" | "idtr" | "cr0" | "cr2" | "cr3" | "cr4" | "cr8"> & {
+  /** Null where KVM keeps none, or they mean nothing: what memory has counts. */
+  pdptrs: bigint[] | null;
   efer: bigint;
   apicBase: bigint;
 };
@@ -94,7 +96,10 @@ export function getSystem(ioctl: VcpuIoctl): System {
     cr8: view.getBigUint64(SREGS_CR8, true),
     efer: view.getBigUint64(SREGS_EFER, true),
     apicBase: view.getBigUint64(SREGS_APIC_BASE, true),
-    pdptrs: Array.from({ length: 4 }, (_, index) => view.getBigUint64(SREGS_PDPTRS + index * 8, true)),
+    pdptrs:
+      view.getBigUint64(SREGS_FLAGS, true) & SREGS_PDPTRS_VALID
+        ? Array.from({ length: 4 }, (_, index) => view.getBigUint64(SREGS_PDPTRS + index * 8, true))
+        : null,
   };
 }
 
@@ -117,7 +122,7 @@ export function setSystem(ioctl: VcpuIoctl, state: System): void {
   const paging = CR0_PG | CR0_PE;
   if ((state.cr0 & paging) === paging && state.cr4 & CR4_PAE && !(state.efer & EFER_LMA)) {
     view.setBigUint64(SREGS_FLAGS, SREGS_PDPTRS_VALID, true);
-    state.pdptrs.forEach((value, index) => {
+    state.pdptrs?.forEach((value, index) => {
       view.setBigUint64(SREGS_PDPTRS + index * 8, value, true);
     });
   }

@@ -28,6 +28,14 @@ const MSR_EFER = 0xc0000080;
 const MSR_APIC_BASE = 0x1b;
 const MSR_TSC = 0x10;
 const MSR_TSC_DEADLINE = 0x6e0;
+/** HWCR of AMD: the TSC counts at the P0 frequency, or Linux does not trust it. */
+const MSR_HWCR = 0xc0010015;
+const HWCR_TSC_FREQ_SEL = 1n << 24n;
+const APIC_LINT0 = 0x35;
+const LVT_MASKED = 0x10000;
+const FCW_AT_RESET = 0x40;
+/** All registers are zero, and not empty. */
+const FTW_AT_RESET = 0x5555;
 const PAGE_FAULT = 14;
 const DEBUG_EXCEPTION = 1;
 /** Parts per million by which a saved TSC's rate may differ from the host's: KVM's own tolerance. */
@@ -51,6 +59,7 @@ export class KvmVcpu implements Vcpu {
   private readonly exits: Record<string, number> = {};
   private readonly resetState: VcpuState;
   private readonly tscFrequency: number;
+  private readonly msrs: readonly number[];
   private running = false;
   private closed = false;
   private extInt = false;
@@ -70,6 +79,7 @@ export class KvmVcpu implements Vcpu {
     private readonly options: VcpuOptions,
   ) {
     this.id = options.id;
+    this.msrs = stateMsrs(options.model);
     this.fd = libc().ioctl(vm.fd, api.KVM_CREATE_VCPU, options.id);
     if (this.fd < 0) throw systemError("ACCELERATOR_UNAVAILABLE", `KVM_CREATE_VCPU ${options.id}`);
     try {
@@ -82,10 +92,7 @@ export class KvmVcpu implements Vcpu {
     try {
       this.tscFrequency = this.setTscFrequency(options.tscFrequency);
       const leaves = this.setCpuid();
-      this.resetState = this.getState();
-      // RDX holds the processor's signature after reset.
-      this.resetState.gpr[2] = BigInt(leaves.find(({ leaf }) => leaf === 1)?.eax ?? 0);
-      if (this.id !== 0) this.resetState.runState = "wait-for-sipi";
+      this.resetState = this.afterReset(leaves);
     } catch (error) {
       this.close();
       throw error;
@@ -153,9 +160,9 @@ export class KvmVcpu implements Vcpu {
 
   getState(): VcpuState {
     this.finishInstruction();
-    const { efer, apicBase, ...system } = registers.getSystem(this.ioctl);
+    const { efer, apicBase, pdptrs, ...system } = registers.getSystem(this.ioctl);
     const msrs: Record<number, bigint> = {};
-    for (const index of stateMsrs(this.options.model)) {
+    for (const index of this.msrs) {
       const value = this.readMsr(index);
       if (value !== null) msrs[index] = value;
     }
@@ -166,6 +173,7 @@ export class KvmVcpu implements Vcpu {
       modelHash: modelHash(this.options.model),
       ...registers.getRegisters(this.ioctl),
       ...system,
+      pdptrs: pdptrs ?? this.vm.directoryPointers(system.cr3),
       xcr0: registers.getXcr0(this.ioctl),
       dr: registers.getDebugRegisters(this.ioctl),
       msrs,
@@ -247,6 +255,7 @@ export class KvmVcpu implements Vcpu {
 
   close(): void {
     if (this.closed) return;
+    this.kick();
     this.closed = true;
     const giveBack = () => {
       this.page.close();
@@ -257,7 +266,6 @@ export class KvmVcpu implements Vcpu {
       giveBack();
       return;
     }
-    this.kick();
     void this.thread.wait().then(giveBack);
   }
 
@@ -511,6 +519,23 @@ export class KvmVcpu implements Vcpu {
     // The run page tells whether the guest takes an interrupt now; KVM writes it when KVM_RUN returns.
     this.unfinished = true;
     this.finishInstruction();
+  }
+
+  /** A fresh vCPU of KVM, and where the manuals' table (Intel SDM 3A 10-1) says otherwise. */
+  private afterReset(leaves: readonly CpuidLeaf[]): VcpuState {
+    const state = this.getState();
+    // RDX holds the processor's signature.
+    state.gpr[2] = BigInt(leaves.find(({ leaf }) => leaf === 1)?.eax ?? 0);
+    if (this.id !== 0) state.runState = "wait-for-sipi";
+    // KVM's is as FNINIT leaves it.
+    state.fpu.fcw = FCW_AT_RESET;
+    state.fpu.ftw = FTW_AT_RESET;
+    // KVM opens LINT0 to the PIC, as firmware would.
+    state.apic.registers[APIC_LINT0] = LVT_MASKED;
+    if (this.msrs.includes(MSR_HWCR) && this.writeMsr(MSR_HWCR, HWCR_TSC_FREQ_SEL)) {
+      state.msrs[MSR_HWCR] = HWCR_TSC_FREQ_SEL;
+    }
+    return state;
   }
 
   private readMsr(index: number): bigint | null {

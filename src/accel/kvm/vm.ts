@@ -108,6 +108,13 @@ export class KvmVm implements AcceleratorVm, MemoryListener {
     this.installed = kept;
   }
 
+  /** The directory pointers of PAE paging as memory has them; zeros where there is no memory. */
+  directoryPointers(cr3: bigint): bigint[] {
+    const table = Number(cr3 & 0xffff_ffe0n);
+    const there = this.memory.contains(table, 32);
+    return Array.from({ length: 4 }, (_, index) => (there ? this.memory.read64(table + index * 8) : 0n));
+  }
+
   /** A byte of guest memory, for messages. */
   byteAt(gpa: number): number | null {
     return this.memory.contains(gpa, 1) ? this.memory.read8(gpa) : null;

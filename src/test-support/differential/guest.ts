@@ -4,7 +4,7 @@
  * that ends it left. The host serves the port inside the read: one `run` goes through many cases.
  */
 import { GuestMemory, RAM_OFFSET } from "../../guest-memory/guest-memory.js";
-import type { Accelerator, Vcpu } from "../../vcpu/accelerator.js";
+import type { Accelerator, AcceleratorVm, Vcpu } from "../../vcpu/accelerator.js";
 import { parseCpuModel } from "../../vcpu/cpu-model.js";
 import type { SegmentState } from "../../vcpu/state.js";
 import { assemble } from "../assemble.js";
@@ -116,6 +116,7 @@ ${[8, 9, 10, 11, 12, 13, 14, 15].map((n) => `  mov [rax + ${RESULT.gpr + n * 8}]
 
 export class GuestRunner {
   private readonly memory: GuestMemory;
+  private readonly vm: AcceleratorVm;
   private readonly vcpu: Vcpu;
   private readonly data: Buffer;
   private readonly result: Buffer;
@@ -128,10 +129,11 @@ export class GuestRunner {
   constructor(accelerator: Accelerator, model = "default") {
     this.memory = new GuestMemory(RAM_BYTES);
     this.memory.setSlots([{ gpa: 0, size: RAM_BYTES, offset: RAM_OFFSET, readonly: false }]);
-    this.vcpu = accelerator.createVm(this.memory).createVcpu({
+    this.vm = accelerator.createVm(this.memory);
+    this.vcpu = this.vm.createVcpu({
       id: 0,
       count: 1,
-      model: parseCpuModel(model),
+      model: accelerator.offer(parseCpuModel(model)),
       bus: {
         portRead: (port) => (port === CASE_PORT ? this.nextCase() : 0xff),
         portWrite: () => {},
@@ -186,7 +188,7 @@ export class GuestRunner {
   }
 
   close(): void {
-    this.vcpu.close();
+    this.vm.close();
   }
 
   // The case cannot go on: notes where it is and begins anew with the next one.
