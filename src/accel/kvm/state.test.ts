@@ -10,6 +10,7 @@ import { TEST_LAYOUT, TestCpu, type TestCpuOptions } from "../../test-support/te
 import { type Accelerator, AcceleratorError } from "../../vcpu/accelerator.js";
 import { parseCpuModel } from "../../vcpu/cpu-model.js";
 import type { VcpuState } from "../../vcpu/state.js";
+import { TUNING_MSRS } from "../../vcpu/state-msrs.js";
 import { createKvm } from "./accelerator.js";
 
 const skip = kvmObstacle();
@@ -50,8 +51,8 @@ function comparable(state: VcpuState): unknown {
   const visible = Object.fromEntries(
     Object.entries(segments).map(([name, segment]) => [name, segment.attributes & 0x10000 ? "unusable" : segment]),
   );
-  const { 0x10: _counter, ...settled } = msrs;
-  return { ...rest, event: event.kind, segments: visible, msrs: settled };
+  const settled = Object.entries(msrs).filter(([index]) => !TUNING_MSRS.has(Number(index)));
+  return { ...rest, event: event.kind, segments: visible, msrs: Object.fromEntries(settled) };
 }
 
 /** Without the pointers to the last instruction, which AMD's XSAVE leaves out unless an exception is pending. */
