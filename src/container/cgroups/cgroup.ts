@@ -248,26 +248,34 @@ export class Cgroup {
   }
 
   /**
-   * Sends a signal to all processes of the cgroup and of those below it. With SIGKILL nothing escapes by forking:
-   * the kernel kills at once where it can, else the cgroup is frozen meanwhile.
+   * Sends a signal to all processes of the cgroup and of those below it, which stand still meanwhile: none escapes by
+   * forking. SIGKILL goes by the kernel's own file where there is one, and again until nobody is left.
    * @throws CgroupError
    */
   async kill(signal: number): Promise<void> {
-    if (signal === SIGKILL && this.unified !== undefined) {
+    const isFinal = signal === SIGKILL;
+    if (isFinal && this.unified !== undefined) {
       const folder = new ControlFolder("cgroup", this.unified, this.files);
       if (folder.has("cgroup.kill")) folder.write("cgroup.kill", "1");
     }
-    if (signal !== SIGKILL) {
-      this.signalAll(signal);
-      return;
-    }
     const freezer = this.findFreezer();
-    for (let round = 0; round < MAX_KILL_ROUNDS && this.processes().length > 0; round++) {
-      // A process that waits in the kernel does not freeze: it dies when it returns.
-      await freezer?.freeze().catch(() => {});
-      this.signalAll(signal);
-      if (freezer && this.exists()) await freezer.thaw();
-      if (this.processes().length > 0) await delay(RETRY_MS);
+    const wasFrozen = freezer?.isFrozen() ?? false;
+    const rounds = isFinal ? MAX_KILL_ROUNDS : 1;
+    let canFreeze = freezer !== undefined;
+    for (let round = 0; round < rounds && this.processes().length > 0; round++) {
+      if (canFreeze && (!wasFrozen || round > 0)) {
+        // A process that waits in the kernel does not freeze: the signal finds it when it returns.
+        await freezer?.freeze().catch(() => {
+          canFreeze = false;
+        });
+      }
+      try {
+        this.signalAll(signal);
+      } finally {
+        // Frozen, nobody dies; a paused container that gets another signal stays paused.
+        if (freezer && this.exists() && (isFinal || !wasFrozen)) await freezer.thaw();
+      }
+      if (isFinal && this.processes().length > 0) await delay(RETRY_MS);
     }
   }
 

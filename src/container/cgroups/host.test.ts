@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Resources } from "../spec/config.js";
@@ -128,6 +129,31 @@ test("frozen processes stop and go on", { skip: lacking() }, async () => {
     await cgroup.thaw();
     const thawed = seen;
     await until(() => seen > thawed, "it writes again");
+  });
+});
+
+test("a signal reaches all processes; a paused container that gets another than SIGKILL stays paused", {
+  skip: lacking(),
+}, async () => {
+  await withCgroup({}, async (cgroup) => {
+    const listen = "trap 'echo got it' USR1; echo ready; while :; do sleep 0.01; done";
+    const child = shell(`(${listen}) & ${listen}`);
+    let output = "";
+    child.stdout!.on("data", (data: Buffer) => {
+      output += data;
+    });
+    begin(cgroup, child);
+    await until(() => output === "ready\nready\n", "both shells listen");
+    await cgroup.freeze();
+    await cgroup.kill(constants.signals.SIGUSR1);
+    assert.equal(cgroup.isFrozen(), true);
+    assert.equal(output, "ready\nready\n");
+    await cgroup.thaw();
+    await until(() => output.endsWith("got it\ngot it\n"), "both shells caught it");
+    await cgroup.freeze();
+    const exit = once(child, "exit");
+    await cgroup.kill(constants.signals.SIGKILL);
+    assert.equal((await exit)[1], "SIGKILL");
   });
 });
 
