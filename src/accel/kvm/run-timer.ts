@@ -8,14 +8,12 @@ const SYS_TIMER_SETTIME = 223;
 const SYS_TIMER_CREATE = 222;
 const CLOCK_MONOTONIC = 1;
 const SIGEV_THREAD_ID = 4;
-/** How long the thread is away at most, in ns. */
-const PERIOD = 1_000_000n;
+const NANOSECONDS = 1_000_000;
 
 export class RunTimer {
   private static instance: RunTimer | undefined;
   private readonly id: number;
-  private readonly armed = times(PERIOD);
-  private readonly disarmed = times(0n);
+  private readonly disarmed = times(0);
 
   /** This thread's timer. It lasts as long as the process. */
   static ofThread(): RunTimer {
@@ -37,8 +35,9 @@ export class RunTimer {
     this.id = new DataView(id.buffer).getInt32(0, true);
   }
 
-  arm(): void {
-    this.set(this.armed);
+  /** @param period how long the thread is away at most, in ms */
+  arm(period: number): void {
+    this.set(times(period));
   }
 
   disarm(): void {
@@ -53,10 +52,10 @@ export class RunTimer {
 }
 
 /** struct itimerspec: the interval and the first time, in seconds and nanoseconds. */
-function times(nanoseconds: bigint): Uint8Array {
+function times(milliseconds: number): Uint8Array {
   const bytes = new Uint8Array(32);
   const view = new DataView(bytes.buffer);
-  view.setBigUint64(8, nanoseconds, true);
-  view.setBigUint64(24, nanoseconds, true);
+  view.setUint32(8, milliseconds * NANOSECONDS, true);
+  view.setUint32(24, milliseconds * NANOSECONDS, true);
   return bytes;
 }

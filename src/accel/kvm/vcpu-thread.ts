@@ -14,8 +14,13 @@ const RESULT = 3; // KVM_RUN's result, or -errno
 const THREAD = 4; // the worker's kernel thread id
 const WORDS = 8;
 
-/** How often each side looks for the other's word before it goes to sleep: a short exit then costs no wake-up. */
-const SPINS = 4000;
+/**
+ * How long (ms) each side looks for the other's word before it goes to sleep: a short exit then costs no wake-up.
+ * By the clock, because a look costs a thousand times more in a slow machine, before the loop is compiled.
+ */
+const SPIN_TIME = 0.02;
+/** Looks between two looks at the clock. */
+const SPINS = 32;
 /** Threads that wait for the next vCPU; more are let go. */
 const POOL_LIMIT = 8;
 
@@ -63,10 +68,7 @@ export class VcpuThread {
   /** Looks for the result for a short while: 0, a negative errno, or null when it is not there yet. */
   poll(): number | null {
     if (this.broken) return -EIO;
-    for (let spin = 0; spin < SPINS; spin++) {
-      if (Atomics.load(this.words, REPLY) === this.command) return this.words[RESULT] ?? 0;
-    }
-    return null;
+    return spin(() => Atomics.load(this.words, REPLY) === this.command) ? (this.words[RESULT] ?? 0) : null;
   }
 
   /** Waits for the result. */
@@ -98,14 +100,21 @@ export class VcpuThread {
   }
 }
 
+/** Looks until the condition holds, for SPIN_TIME at most. */
+function spin(condition: () => boolean): boolean {
+  const end = performance.now() + SPIN_TIME;
+  do {
+    for (let look = 0; look < SPINS; look++) if (condition()) return true;
+  } while (performance.now() < end);
+  return false;
+}
+
 function serve({ vcpuThread }: ThreadData): never {
   const words = new Int32Array(vcpuThread);
   const { ioctl } = libc();
   Atomics.store(words, THREAD, threadId());
   for (let done = 0; ; ) {
-    let spin = 0;
-    while (spin < SPINS && Atomics.load(words, COMMAND) === done) spin++;
-    if (spin === SPINS) Atomics.wait(words, COMMAND, done);
+    if (!spin(() => Atomics.load(words, COMMAND) !== done)) Atomics.wait(words, COMMAND, done);
     const command = Atomics.load(words, COMMAND);
     if (command === done) continue;
     const result = ioctl(words[DESCRIPTOR] ?? -1, api.KVM_RUN, 0);

@@ -44,6 +44,8 @@ const TSC_TOLERANCE = 250e-6;
 const EXITS_A_TURN = 64;
 /** Two to this power runs go to the vCPU's own thread, at most, before the caller's thread is tried again. */
 const MAX_FAILURES = 6;
+const SHORTEST_PERIOD = 1;
+const LONGEST_PERIOD = 8;
 /** A limited run looks this often (ms, growing) whether the vCPU has halted, and gives up after LONGEST_RUN. */
 const FIRST_LOOK = 1;
 const LAST_LOOK = 50;
@@ -73,6 +75,8 @@ export class KvmVcpu implements Vcpu {
   /** Runs in a row that were no use on the caller's thread, and how many are left to the vCPU's own for that. */
   private failures = 0;
   private runsElsewhere = 0;
+  /** How long (ms) the caller's thread stays away at most. Grows where it is too short for a single exit. */
+  private period = SHORTEST_PERIOD;
 
   constructor(
     private readonly vm: KvmVm,
@@ -278,7 +282,7 @@ export class KvmVcpu implements Vcpu {
    */
   private runHere(): VcpuExit | null {
     const timer = RunTimer.ofThread();
-    timer.arm();
+    timer.arm(this.period);
     try {
       for (let count = 0; count < EXITS_A_TURN; count++) {
         if (!this.prepare()) break;
@@ -287,6 +291,7 @@ export class KvmVcpu implements Vcpu {
         if (exit !== null) return exit;
         if (result === -EINTR) {
           this.failures = count === 0 ? Math.min(MAX_FAILURES, this.failures + 1) : 0;
+          if (count === 0) this.period = Math.min(LONGEST_PERIOD, this.period * 2);
           this.runsElsewhere = (1 << this.failures) - 1;
           return null;
         }
@@ -295,6 +300,7 @@ export class KvmVcpu implements Vcpu {
       timer.disarm();
     }
     this.failures = 0;
+    this.period = Math.max(SHORTEST_PERIOD, this.period / 2);
     return { reason: "budget" };
   }
 
