@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { capture } from "../support/tools.mjs";
 
-/** @param bootOptions for `ringvisor boot` in there */
+/** @param bootOptions for `ringvisor boot` in there: its options, and more for the kernel's command line */
 export function nestedDisk(bootOptions) {
   return {
     init: new URL("init.sh", import.meta.url),

@@ -67,10 +67,11 @@ const { judgeBoot } = await import("../support/milestones.mjs");
 // Ringvisor gives up first, so that its own words about it are in the log.
 const timeout = Math.max(60, Math.round(minutes * 60) - 300);
 const bootOptions = ["--accel", values.accel, "--timeout", `${timeout}`];
-if (values.append !== "") bootOptions.push("--append", values.append);
-const disk = await makeRootDisk(scratchFolder(), progress, nestedDisk(bootOptions)).catch((error) =>
-  fail(error.message),
-);
+const disk = await makeRootDisk(
+  scratchFolder(),
+  progress,
+  nestedDisk({ boot: bootOptions, append: values.append }),
+).catch((error) => fail(error.message));
 const parameters = `init=/usr/sbin/init -- ${values.probe ? "probe" : "ringvisor"}`;
 const passed = await judgeBoot({
   disk,

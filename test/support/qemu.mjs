@@ -9,14 +9,18 @@ export async function qemuVersion() {
   return (await capture(PROGRAM, ["--version"])).split("\n")[0];
 }
 
-/** @param parameters the end of the kernel's command line */
+/**
+ * The translated processors' TSCs agree, but a slow host makes Linux doubt it, and its other clocks cost an exit each.
+ *
+ * @param parameters the end of the kernel's command line
+ */
 export function qemuArguments({ disk, kernel, cpu, cpus, memory, parameters }) {
   return [
     ...["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", cpu, "-smp", `${cpus}`, "-m", memory],
     ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio"],
     ...["-drive", `file=${disk},format=raw,if=none,id=root,cache=unsafe`, "-device", "nvme,drive=root,serial=root"],
     ...["-device", "virtio-rng-pci", "-kernel", kernel],
-    ...["-append", `console=ttyS0 root=/dev/nvme0n1 rw panic=-1 loglevel=5 ${parameters}`],
+    ...["-append", `console=ttyS0 root=/dev/nvme0n1 rw panic=-1 loglevel=5 tsc=reliable ${parameters}`],
   ];
 }
 
