@@ -269,6 +269,49 @@ describe("a profile that is wrong", () => {
   });
 });
 
+describe("hostile profiles", () => {
+  it("end in a filter or in an error of ours", () => {
+    const random = new Random(3);
+    const scraps = [
+      null,
+      true,
+      -1,
+      0,
+      5,
+      2 ** 53,
+      1.5,
+      1n << 64n,
+      "",
+      "read",
+      "SCMP_ACT_ALLOW",
+      "__proto__",
+      [],
+      {},
+      [[]],
+    ];
+    const spoil = (value: unknown, depth: number): unknown => {
+      if (random.chance(0.08)) return random.pick(scraps);
+      if (Array.isArray(value)) return value.map((one) => spoil(one, depth + 1));
+      if (typeof value !== "object" || value === null) return value;
+      return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, spoil(one, depth + 1)]));
+    };
+    const whole = allowing([allow(["read", "write"], { index: 1, value: 7, valueTwo: 3, op: "SCMP_CMP_MASKED_EQ" })], {
+      flags: ["SECCOMP_FILTER_FLAG_LOG"],
+      listenerPath: "/run/agent.sock",
+    });
+    let compiled = 0;
+    for (let round = 0; round < 2000; round++) {
+      try {
+        loadFilter(compileSeccomp(spoil(whole, 0) as LinuxSeccomp, "x64").program);
+        compiled++;
+      } catch (error) {
+        assert.equal((error as { code?: string }).code, "SPEC_INVALID", (error as Error).stack);
+      }
+    }
+    assert.ok(compiled > 100 && compiled < 1900, `${compiled}`);
+  });
+});
+
 describe("filters of random profiles", () => {
   const operators = ["NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"].map((name) => `SCMP_CMP_${name}`);
   const actions = ["ALLOW", "ERRNO", "LOG", "KILL_PROCESS", "TRAP"].map((name) => `SCMP_ACT_${name}`);

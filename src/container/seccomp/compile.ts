@@ -18,6 +18,7 @@ import {
   list,
   type Profile,
   profileError,
+  quote,
   RETURN,
   type Rule,
   readProfile,
@@ -190,7 +191,7 @@ function abisOf(seccomp: LinuxSeccomp): Set<Abi> {
   for (const [index, name] of list(seccomp.architectures, `${WHERE}.architectures`).entries()) {
     if (typeof name === "string" && Object.hasOwn(ABI_OF, name)) abis.add(ABI_OF[name]!);
     else if (!OTHER_ARCHITECTURES.some((other) => name === `SCMP_ARCH_${other}`)) {
-      throw profileError(`${WHERE}.architectures[${index}]`, `${JSON.stringify(name)} is not an architecture`);
+      throw profileError(`${WHERE}.architectures[${index}]`, `${quote(name)} is not an architecture`);
     }
   }
   return abis;
@@ -200,7 +201,7 @@ function flagsOf(seccomp: LinuxSeccomp, notify: boolean): number {
   let flags = notify ? FILTER_FLAG.NEW_LISTENER : 0;
   for (const [index, name] of list(seccomp.flags, `${WHERE}.flags`).entries()) {
     if (typeof name !== "string" || !Object.hasOwn(FLAG_OF, name)) {
-      throw profileError(`${WHERE}.flags[${index}]`, `${JSON.stringify(name)} is not a seccomp flag`);
+      throw profileError(`${WHERE}.flags[${index}]`, `${quote(name)} is not a seccomp flag`);
     }
     flags |= FLAG_OF[name]!;
   }

@@ -51,6 +51,11 @@ export function profileError(where: string, problem: string): ContainerError {
   return new ContainerError("SPEC_INVALID", `${where}: ${problem}`);
 }
 
+/** A value of the profile as a message shows it. */
+export function quote(value: unknown): string {
+  return typeof value === "bigint" ? `${value}` : `${JSON.stringify(value)}`.slice(0, 100);
+}
+
 export interface Condition {
   /** Of the argument, 0 to 5. */
   index: number;
@@ -82,7 +87,7 @@ export interface Profile {
 /** @throws ContainerError `SPEC_INVALID` unless the action is one of the specification's, and takes the errno if there is one */
 function returnValue(action: unknown, errno: unknown, where: string, errnoKey: string): number {
   const value = typeof action === "string" && Object.hasOwn(RETURN_OF, action) ? RETURN_OF[action] : undefined;
-  if (value === undefined) throw profileError(where, `${JSON.stringify(action)} is not a seccomp action`);
+  if (value === undefined) throw profileError(where, `${quote(action)} is not a seccomp action`);
   const takesErrno = value === RETURN.ERRNO || value === RETURN.TRACE;
   if (errno === undefined || errno === null) return takesErrno ? value | EPERM : value;
   if (!takesErrno) throw profileError(where, `${action} takes no ${errnoKey}`);
@@ -106,7 +111,7 @@ function condition(arg: LinuxSeccompArg, where: string): Condition {
   }
   const op = OPERATORS.find((each) => each === arg.op);
   if (op === undefined) {
-    throw profileError(`${where}.op`, `${JSON.stringify(arg.op)} is not a seccomp operator`);
+    throw profileError(`${where}.op`, `${quote(arg.op)} is not a seccomp operator`);
   }
   const value = u64(arg.value, `${where}.value`);
   const second = u64(arg.valueTwo ?? 0, `${where}.valueTwo`);
@@ -150,6 +155,7 @@ function namedRules(syscall: LinuxSyscall, where: string, notifies: (where: stri
  * @throws ContainerError `SPEC_INVALID`
  */
 export function readProfile(seccomp: LinuxSeccomp, where: string): Profile {
+  if (typeof seccomp !== "object" || seccomp === null) throw profileError(where, "not an object");
   const defaultValue = returnValue(
     seccomp.defaultAction,
     seccomp.defaultErrnoRet,

@@ -240,6 +240,19 @@ export const ATTACKS = [
     }),
   },
   {
+    name: "links to the host's files in a folder that a tmpfs copies",
+    run: (context) =>
+      attack(context, ["/bin/links", "/evil"], {
+        change: (config, root) => {
+          mkdirSync(join(root, "evil"));
+          symlinkSync(context.host.secret, join(root, "evil/secret"));
+          symlinkSync(context.host.canary, join(root, "evil/folder"));
+          const { options, ...rest } = tmpfsAt("/evil");
+          config.mounts.push({ ...rest, options: [...options, "tmpcopyup"] });
+        },
+      }),
+  },
+  {
     name: "a link that is exchanged while a volume is mounted (CVE-2021-30465)",
     run: async ({ host, ...context }) => {
       const volume = context.newFolder();
