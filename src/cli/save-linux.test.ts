@@ -1,9 +1,12 @@
-/** Debian's kernel, saved under way and restored in another process. */
+/** Debian's kernel, saved under way and restored in another process, under the same accelerator and another. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import { SavedMachine } from "../machine/saved-machine/saved-machine.js";
 import { aptAvailable } from "../node/apt.js";
+import { openSavedMachineFile } from "../node/saved-machine-file.js";
+import { kvmObstacle } from "../test-support/accelerators.js";
 import { ringvisor, temporaryFolder } from "./testing/ringvisor.js";
 
 const cached = ringvisor("guest", "info").stdout.startsWith("folder");
@@ -49,4 +52,33 @@ test("Linux, saved while it boots and while a program runs: byte for byte and in
   const third = run("third", "--restore", file("running"));
   assert.equal(first.text + second.text + third.text, whole.text);
   assert.equal(third.instructions, whole.instructions);
+});
+
+test("Linux, saved while it boots under the interpreter, goes on under KVM and ends under the interpreter", {
+  skip: skip || kvmObstacle(),
+}, async (t) => {
+  const folder = temporaryFolder(t);
+  const file = (name: string) => join(folder, name);
+  const run = (name: string, ...options: string[]) => {
+    const { code, stderr } = ringvisor("boot", `--console=file:${file(name)}`, ...options);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    return readFileSync(file(name), "latin1");
+  };
+  // What every KVM offers, also one without hardware underneath.
+  const machine = ["--memory", "128M", "--cpu", "x86-64-v1,-rdtscp,-sse3"];
+  const program = 'quiet rdinit=/bin/busybox -- sh -c "echo started; /bin/busybox poweroff -f"';
+  const first = run(
+    "first",
+    ...["--accel", "interpret", ...machine, "--append", program],
+    ...["--save-at", `600000000i:${file("booting")}`, "--quit-when-saved"],
+  );
+  assert.doesNotMatch(first, /\nstarted/);
+  const source = await openSavedMachineFile(file("booting"));
+  const { state } = await SavedMachine.open(source);
+  await source.close();
+  const later = (state.clock.now / 1e9 + 0.2).toFixed(3);
+  const moved = ["--restore", file("booting"), "--accel", "kvm", "--save-at", `${later}s:${file("moved")}`];
+  const second = run("second", ...moved, "--quit-when-saved");
+  const third = run("third", "--restore", file("moved"), "--accel", "interpret");
+  assert.match(second + third, /(^|\n)started\r\n/);
 });

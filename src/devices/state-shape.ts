@@ -95,6 +95,11 @@ export function literal<const T extends number | string>(...values: readonly T[]
   };
 }
 
+/** A field that may be absent, and then stays so. */
+export function optional<T>(shape: Shape<T>): Shape<T | undefined> {
+  return { parse: (value, where) => (value === undefined ? undefined : shape.parse(value, where)) };
+}
+
 export function nullable<T>(shape: Shape<T>): Shape<T | null> {
   return { parse: (value, where) => (value === null ? null : shape.parse(value, where)) };
 }

@@ -60,6 +60,8 @@ export interface LocalApicState {
   timerStart: number | null;
   /** With `timerStart`: time in ns at which the timer fires, or null for never. */
   timerDeadline: number | null;
+  /** Errors that the next write to ESR brings into it; absent for none. */
+  pendingErrors?: number;
 }
 
 export type RunState = "running" | "halted" | "wait-for-sipi" | "init-received" | "shutdown";
@@ -105,6 +107,8 @@ export interface VcpuState {
   sipiVector: number | null;
   runState: RunState;
   event: PendingEvent;
+  /** DR6 bits of debug traps that MOV SS holds back; absent for none. */
+  pendingDebug?: bigint;
   apic: LocalApicState;
   /** Guest TSC at the moment of saving, and ticks a second. */
   tsc: bigint;

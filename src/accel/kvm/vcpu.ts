@@ -490,6 +490,7 @@ export class KvmVcpu implements Vcpu {
     if (state.modelHash !== own) refuse(`vCPU state is of CPU model ${state.modelHash}, this vCPU of ${own}`);
     if (state.nested !== null) refuse("vCPU state is inside a nested guest");
     if (state.runState === "shutdown") refuse("the vCPU has shut down");
+    if (state.pendingDebug) refuse("MOV SS holds a debug trap back");
     if (Math.abs(state.tscFrequency / this.tscFrequency - 1) > TSC_TOLERANCE) {
       refuse(
         `the guest's TSC runs at ${megahertz(state.tscFrequency)}, here it would at ${megahertz(this.tscFrequency)}`,

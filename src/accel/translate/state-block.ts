@@ -47,6 +47,8 @@ export class StateBlock {
   read(): Omit<VcpuState, "modelHash" | "msrs" | "tsc" | "tscFrequency" | "instructions"> {
     const sipi = this.u32(L.SIPI_VECTOR);
     const deadline = this.f64(L.APIC_TIMER_DEADLINE);
+    const pendingDebug = this.u64(L.DEBUG_PENDING);
+    const pendingErrors = this.u32(L.APIC_ESR_LATCH);
     return {
       version: VCPU_STATE_VERSION,
       gpr: Array.from({ length: 16 }, (_, index) => this.u64(L.GPR + index * 8)),
@@ -104,7 +106,9 @@ export class StateBlock {
         tscDeadline: this.u64(L.APIC_TSC_DEADLINE),
         timerStart: this.f64(L.APIC_TIMER_START),
         timerDeadline: Number.isFinite(deadline) ? deadline : null,
+        ...(pendingErrors === 0 ? {} : { pendingErrors }),
       },
+      ...(pendingDebug === 0n ? {} : { pendingDebug }),
       nested: null,
     };
   }
@@ -164,6 +168,7 @@ export class StateBlock {
     this.setU32(L.EXC_ERROR, state.event.errorCode ?? 0);
     this.setU64(L.EXC_PAYLOAD, state.event.payload ?? 0n);
     this.setU32(L.DELIVERING, 0);
+    this.setU64(L.DEBUG_PENDING, state.pendingDebug ?? 0n);
   }
 
   /** The local APIC's page and timer; after the MSRs, because APIC_BASE's transitions reset it. */
@@ -173,6 +178,7 @@ export class StateBlock {
     });
     this.setU32(L.APIC + 0x80, Math.max(Number(state.cr8) << 4, (state.apic.registers[8] ?? 0) & 0xff));
     this.setU64(L.APIC_TSC_DEADLINE, state.apic.tscDeadline);
+    this.setU32(L.APIC_ESR_LATCH, state.apic.pendingErrors ?? 0);
     this.setF64(L.APIC_TIMER_START, state.apic.timerStart ?? 0);
     this.setF64(L.APIC_TIMER_DEADLINE, state.apic.timerDeadline ?? Number.POSITIVE_INFINITY);
   }

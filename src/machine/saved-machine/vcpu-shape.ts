@@ -13,6 +13,7 @@ import {
   literal,
   nullable,
   object,
+  optional,
   type Shape,
   text,
   word,
@@ -98,12 +99,14 @@ export const VCPU_SHAPE: Shape<VcpuState> = object({
     errorCode: nullable(dword),
     payload: nullable(u64),
   }),
+  pendingDebug: optional(u64),
   apic: object({
     registers: list(dword, 64),
     tscDeadline: u64,
     // Of a slowed timer the start may lie before power-on, and the end beyond what a clock will reach.
     timerStart: nullable(finite),
     timerDeadline: nullable(finite),
+    pendingErrors: optional(dword),
   }),
   tsc: u64,
   tscFrequency: integer(1, 1e11),
