@@ -4,9 +4,10 @@ import { chmodSync, chownSync, mkdirSync, readFileSync, symlinkSync, writeFileSy
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { TestBundle, whyNot } from "./testing/bundle.js";
+import { TestBundle, whyNot, whyNotAs } from "./testing/bundle.js";
 
 const skip = whyNot();
+const NOBODY = 65_534;
 const MAPS = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
 
 /** The lines of what a script in a container says; it has to end well. */
@@ -244,4 +245,33 @@ test("exec joins the container: its processes, its limits, a status of its own",
     assert.ok(Date.now() < end, "it dies");
     await delay(20);
   }
+});
+
+test("--isolation chroot says what it leaves open, and isolates the root", { skip }, () => {
+  using bundle = new TestBundle();
+  const { stdout, stderr, status } = bundle.script("ls /; exit 4", () => {}, ["--isolation", "chroot"]);
+  assert.equal(stdout, "bin\ndev\netc\nproc\nsys\ntmp\n");
+  assert.match(stderr, /Not isolated:\n {2}processes: .*\n {2}network: /);
+  assert.equal(status, 4);
+});
+
+test("what the specification has and this runtime has not is refused by name", { skip }, () => {
+  using bundle = new TestBundle();
+  const { stderr, status } = bundle.script("true", (config) => {
+    config.linux!.intelRdt = { closID: "group" };
+  });
+  assert.match(stderr, /linux\.intelRdt is not implemented/);
+  assert.equal(status, 1);
+});
+
+test("a user without privileges makes a container in a user namespace", { skip: skip || whyNotAs(NOBODY) }, () => {
+  using bundle = new TestBundle();
+  bundle.giveTo(NOBODY);
+  const { stdout, stderr, status } = bundle.runAs(
+    NOBODY,
+    "id -u; cat /proc/self/uid_map | tr -s ' '; touch /tmp/new && echo made",
+  );
+  assert.equal(stderr, "");
+  assert.equal(stdout, `0\n 0 ${NOBODY} 1\nmade\n`);
+  assert.equal(status, 0);
 });

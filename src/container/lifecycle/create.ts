@@ -27,6 +27,7 @@ import { withHome } from "./home.js";
 import { runHooks, type Warn } from "./hooks.js";
 import { callersFileLimit, isPrivileged } from "./host.js";
 import { writeIdMaps } from "./id-maps.js";
+import { withChrootAlone } from "./isolation.js";
 import { type OciState, ociState } from "./state.js";
 
 export interface CreateOptions {
@@ -39,6 +40,8 @@ export interface CreateOptions {
   /** Entries that the container's environment gets besides config.json's. */
   readonly extraEnvironment: readonly string[];
   readonly noPivot: boolean;
+  /** `chroot`: no namespace at all (isolation.ts). */
+  readonly isolation: "namespaces" | "chroot";
   readonly noNewKeyring: boolean;
   /** The stage stays as the parent of the container's process and tells how it ended. */
   readonly stay: boolean;
@@ -81,7 +84,8 @@ function hostRoot(maps: readonly IdMapping[] | undefined): number {
 export async function createContainer(store: Store, options: CreateOptions): Promise<CreatedContainer> {
   validateId(options.id);
   const bundle = resolve(options.bundle);
-  const original = loadConfig(bundle);
+  const loaded = loadConfig(bundle);
+  const original = options.isolation === "chroot" ? withChrootAlone(loaded) : loaded;
   const config = withDefaults(original, bundle, options);
   const rootfs = findRoot(bundle, config);
   const linux = config.linux ?? {};

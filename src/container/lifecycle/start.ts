@@ -24,18 +24,23 @@ export async function startContainer(store: Store, record: ContainerRecord, warn
   // Without O_NONBLOCK this would wait for ever for a process that dies just now.
   const fd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    await readByte(fd, record);
+    await readByte(fd, store, record);
   } finally {
     closeSync(fd);
   }
-  unlinkSync(fifo);
+  try {
+    unlinkSync(fifo);
+  } catch (error) {
+    // delete has removed it with the rest.
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
   const config = store.loadConfig(record.id);
   if (config.hooks?.poststart) {
     await tryHooks("poststart", config.hooks.poststart, ociState(record, config, "running"), warn);
   }
 }
 
-async function readByte(fd: number, record: ContainerRecord): Promise<void> {
+async function readByte(fd: number, store: Store, record: ContainerRecord): Promise<void> {
   const byte = Buffer.alloc(1);
   for (;;) {
     try {
@@ -46,6 +51,7 @@ async function readByte(fd: number, record: ContainerRecord): Promise<void> {
     if (!isAlive(record.process!)) {
       throw new ContainerError("WRONG_STATE", "the container's process ended before it was started");
     }
+    if (!store.hasFifo(record.id)) throw new ContainerError("WRONG_STATE", "somebody else has started the container");
     await delay(RETRY_MS);
   }
 }

@@ -16,6 +16,7 @@ import { components, makeFolders } from "./in-root.js";
 import {
   examineMounts,
   finishDev,
+  type IdMaps,
   isDev,
   makeIdmapNamespace,
   mapIds,
@@ -63,7 +64,7 @@ export interface ContainerPlan {
 /** The maps that idmapped mounts need, in the order of their events. */
 export interface PlannedContainer {
   readonly program: StageProgram;
-  readonly idmaps: readonly Exclude<PlannedMount["idmap"], "container" | null>[];
+  readonly idmaps: readonly IdMaps[];
   readonly hasRuntimeHooks: boolean;
 }
 
@@ -75,7 +76,9 @@ export function planContainer(plan: ContainerPlan): PlannedContainer {
   const program = new StageProgram(3 + plan.preserveFds);
   const anyUser = namespaces.some(({ type }) => type === "user");
   const ownMounts = namespaces.some(({ type }) => type === "mount");
-  const mounts = examineMounts(program, mountsPastDanglingLinks(plan.rootfs, config.mounts ?? []), plan.bundle);
+  const containerMaps = { uid: linux.uidMappings ?? [], gid: linux.gidMappings ?? [] };
+  const wanted = mountsPastDanglingLinks(plan.rootfs, config.mounts ?? []);
+  const mounts = examineMounts(program, wanted, plan.bundle, containerMaps);
   const proc = program.slot();
   const fifo = program.slot();
   const rootTree = program.slot();
@@ -93,7 +96,7 @@ export function planContainer(plan: ContainerPlan): PlannedContainer {
   raiseHardLimits(program, process.rlimits ?? []);
 
   // The root and what is mounted into it, as trees of their own where that has to come first.
-  const idmaps: PlannedContainer["idmaps"][number][] = [];
+  const idmaps: IdMaps[] = [];
   const devices: PlannedDevice[] = allDevices(devicesPastDanglingLinks(plan.rootfs, linux.devices ?? [])).map(
     (device) => ({ device, tree: program.slot() }),
   );
@@ -104,11 +107,11 @@ export function planContainer(plan: ContainerPlan): PlannedContainer {
     for (const mount of mounts) if (mount.options.bind !== "none") openBindSource(program, mount);
     if (!devMounted) for (const device of devices) openHostDevice(program, device);
   }
-  const mappedMounts = mounts.filter(({ idmap }) => idmap !== null && idmap !== "container");
+  const mappedMounts = mounts.filter(({ idmap }) => idmap !== null);
   for (const mount of mappedMounts) {
     if (!early) openBindSource(program, mount);
     const userns = makeIdmapNamespace(program, proc, idmaps.length);
-    idmaps.push(mount.idmap as PlannedContainer["idmaps"][number]);
+    idmaps.push(mount.idmap as IdMaps);
     mapIds(program, mount, userns);
     program.call("close a user namespace", "close", [userns], { ignore: "all" });
   }

@@ -18,6 +18,11 @@ const PROC_TARGETS = new Set([
   ...["sys/kernel/ns_last_pid", "sys/crypto/fips_enabled"],
 ]);
 
+export interface IdMaps {
+  readonly uid: readonly IdMapping[];
+  readonly gid: readonly IdMapping[];
+}
+
 export interface PlannedMount {
   readonly mount: Mount;
   readonly options: MountOptions;
@@ -25,12 +30,22 @@ export interface PlannedMount {
   readonly source: string;
   readonly kind: "folder" | "file";
   readonly tree: Slot;
-  /** Maps of an idmapped mount; null with `idmap` and no maps: those of the container's own user namespace. */
-  readonly idmap: { readonly uid: readonly IdMapping[]; readonly gid: readonly IdMapping[] } | "container" | null;
+  /** Maps of an idmapped mount. */
+  readonly idmap: IdMaps | null;
 }
 
-/** Reads options and looks at the sources of binds. @throws ContainerError for a source that is not there */
-export function examineMounts(program: StageProgram, mounts: readonly Mount[], bundle: string): PlannedMount[] {
+/**
+ * Reads options and looks at the sources of binds.
+ *
+ * @param containerMaps of the container's user namespace, for `idmap` without maps of its own
+ * @throws ContainerError for a source that is not there
+ */
+export function examineMounts(
+  program: StageProgram,
+  mounts: readonly Mount[],
+  bundle: string,
+  containerMaps: IdMaps,
+): PlannedMount[] {
   return mounts.map((mount) => {
     const options = parseMountOptions(mount.options ?? []);
     if (options.bind === "none" && mount.type === "bind") options.bind = "one";
@@ -51,8 +66,11 @@ export function examineMounts(program: StageProgram, mounts: readonly Mount[], b
     const idmap = maps
       ? { uid: mount.uidMappings ?? [], gid: mount.gidMappings ?? [] }
       : options.idmap !== "none"
-        ? "container"
+        ? containerMaps
         : null;
+    if (idmap && (idmap.uid.length === 0 || idmap.gid.length === 0)) {
+      throw new ContainerError("SPEC_INVALID", `mount ${mount.destination}: an idmapped mount needs maps of both ids`);
+    }
     return { mount, options, source, kind, tree: program.slot(), idmap };
   });
 }
@@ -152,7 +170,6 @@ export interface MountContext {
   readonly root: Slot;
   /** Trees of binds were opened before the user namespace was entered. */
   readonly sourcesOpened: boolean;
-  /** A descriptor of the container's own user namespace, for `idmap` without maps. */
   readonly cgroupMounts: readonly CgroupMount[];
   readonly cgroupNamespace: boolean;
 }

@@ -33,6 +33,8 @@ export function planStart(fifo: string, pid: number): Uint8Array {
   program.call("read", "read", [fd, byte, 1], { result: got, ignore: "all" });
   program.jumpIf(got, "equal", 1, done);
   program.call("look for the process", "kill", [pid, 0]);
+  // Gone: somebody else has started it.
+  program.call("look for the FIFO", "faccessat", [C.AT_FDCWD, name, 0]);
   program.subtract(left, 1);
   program.jumpIf(left, "notEqual", 0, again);
   program.exit(1);

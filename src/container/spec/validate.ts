@@ -245,6 +245,7 @@ export function parseConfig(json: string): Config {
     throw new ContainerError("SPEC_INVALID", `ociVersion ${version}: this runtime knows version 1`);
   }
   checkNamespaces(config);
+  refuseMissing(config);
   if (!config.root) throw new ContainerError("SPEC_INVALID", "root is missing");
   for (const name of Object.keys(config.linux?.timeOffsets ?? {})) {
     if (name !== "monotonic" && name !== "boottime") {
@@ -252,6 +253,14 @@ export function parseConfig(json: string): Config {
     }
   }
   return normalize(config);
+}
+
+/** What the specification has and this runtime does not: said, not passed over. */
+function refuseMissing({ linux = {} }: Config): void {
+  const refuse = (what: string) => new ContainerError("NOT_IMPLEMENTED", `${what} is not implemented`);
+  if (linux.intelRdt && Object.keys(linux.intelRdt).length > 0) throw refuse("linux.intelRdt");
+  for (const field of ["memoryPolicy", "netDevices"]) if (field in linux) throw refuse(`linux.${field}`);
+  if (linux.personality?.flags?.length) throw refuse("linux.personality.flags");
 }
 
 /** Empty strings stand for absence, `rslave` for `slave`. */

@@ -21,7 +21,7 @@ import { ContainerError } from "../errors.js";
 import { EXEC_FIFO } from "../plan/exec-fifo.js";
 import type { Config } from "../spec/config.js";
 import { parseExactJson, stringifyExactJson, WIDE_KEYS } from "../spec/exact-json.js";
-import { identify, isAlive, type ProcessIdentity } from "./process-identity.js";
+import type { ProcessIdentity } from "./process-identity.js";
 
 /** A container's saved state. */
 export interface ContainerRecord {
@@ -46,9 +46,7 @@ export type ContainerStatus = "creating" | "created" | "running" | "stopped" | "
 
 const STATE_FILE = "state.json";
 const CONFIG_FILE = "config.json";
-const LOCK_FILE = "lock";
 const ID_PATTERN = /^[\w+.-]+$/;
-const LOCK_WAIT_MS = 10;
 const MAX_REMOVE_TRIES = 10;
 
 export function validateId(id: string): void {
@@ -173,54 +171,5 @@ export class Store {
 
   fifo(id: string): string {
     return join(this.folder(id), EXEC_FIFO);
-  }
-
-  /**
-   * Holds the container for one verb at a time. A lock whose holder has died is taken over.
-   *
-   * @returns a function that lets it go
-   */
-  async lock(id: string): Promise<() => void> {
-    const file = join(this.folder(id), LOCK_FILE);
-    const own = JSON.stringify(identify(process.pid));
-    for (;;) {
-      try {
-        writeFileSync(file, own, { flag: "wx", mode: 0o600 });
-        return () => {
-          try {
-            unlinkSync(file);
-          } catch {
-            // delete has removed it with the folder.
-          }
-        };
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code === "ENOENT") throw new ContainerError("CONTAINER_NOT_FOUND", "container does not exist");
-        if (code !== "EEXIST") throw error;
-      }
-      if (this.#isStale(file)) {
-        // Of several that find it stale one renames it; the others find nothing, and try again.
-        try {
-          renameSync(file, `${file}.${process.pid}`);
-          unlinkSync(`${file}.${process.pid}`);
-        } catch {
-          // Someone else was first.
-        }
-        continue;
-      }
-      await new Promise((resolve) => setTimeout(resolve, LOCK_WAIT_MS));
-    }
-  }
-
-  #isStale(file: string): boolean {
-    try {
-      const holder = JSON.parse(readFileSync(file, "utf8")) as ProcessIdentity | null;
-      return holder !== null && !isAlive(holder);
-    } catch (error) {
-      // Empty: its writer is between opening and writing, or was killed there.
-      if (!(error instanceof SyntaxError)) return false;
-      const status = statSync(file, { throwIfNoEntry: false });
-      return status !== undefined && Date.now() - status.mtimeMs > 1000;
-    }
   }
 }

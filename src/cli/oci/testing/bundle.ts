@@ -4,9 +4,11 @@ import {
   closeSync,
   copyFileSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -59,6 +61,12 @@ export function whyNot(): string | false {
   return false;
 }
 
+/** Why another user cannot run the runtime here; false where it can. */
+export function whyNotAs(uid: number): string | false {
+  const { status } = spawnSync(RUNTIME, ["--version"], { uid, gid: uid, stdio: "ignore" });
+  return status !== 0 && `user ${uid} may not read this checkout`;
+}
+
 /** A folder with a root file system, a state directory, and whatever containers a test makes in it. */
 export class TestBundle implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "ringvisor-oci-"));
@@ -102,6 +110,26 @@ export class TestBundle implements Disposable {
     for (const fd of fds) closeSync(fd);
     const [stdout, stderr] = files.map((file) => readFileSync(file, "utf8"));
     return { stdout, stderr, status };
+  }
+
+  /** Makes another user the owner of everything. */
+  giveTo(uid: number): void {
+    for (const name of ["", ...readdirSync(this.folder, { recursive: true, encoding: "utf8" })]) {
+      lchownSync(join(this.folder, name), uid, uid);
+    }
+  }
+
+  /** Runs a script in a container that another user makes, by the configuration for users without privileges. */
+  runAs(uid: number, script: string): { stdout: string; stderr: string; status: number | null } {
+    const options = { cwd: this.folder, uid, gid: uid, encoding: "utf8", timeout: TIMEOUT_MS } as const;
+    const { stdout } = spawnSync(RUNTIME, ["--root", this.state, "spec", "--rootless", "--print"], options);
+    const config = JSON.parse(stdout) as Mutable<Config>;
+    config.process!.terminal = false;
+    config.process!.args = ["sh", "-c", script];
+    config.root!.readonly = false;
+    const file = join(this.folder, "config.json");
+    writeFileSync(file, JSON.stringify(config));
+    return spawnSync(RUNTIME, ["--root", this.state, "run", "test"], options);
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,7 @@
 /** What `create` and `run` have in common. */
 import { ContainerError } from "../../../container/errors.js";
+import type { CreateOptions } from "../../../container/lifecycle/create.js";
+import { describeChroot } from "../../../container/lifecycle/isolation.js";
 import type { Options } from "../arguments.js";
 
 export const CREATE_OPTIONS = {
@@ -12,6 +14,7 @@ export const CREATE_OPTIONS = {
   "console-socket": { kind: "value", placeholder: "PATH", help: "socket that gets the terminal" },
   "pid-file": { kind: "value", placeholder: "FILE", help: "gets the pid of the container's process" },
   "no-pivot": { kind: "flag", help: "chroot instead of pivot_root (for a root on a ramdisk)" },
+  isolation: { kind: "value", placeholder: "namespaces|chroot", help: "chroot: the root alone; it says what is open" },
   "no-new-keyring": { kind: "flag", help: "keep the session keyring of the caller" },
   "preserve-fds": { kind: "value", placeholder: "N", help: "descriptors from 3 on that the container gets" },
 } as const;
@@ -37,8 +40,14 @@ export function listenEnvironment(): string[] {
   return [`LISTEN_FDS=${LISTEN_FDS}`, "LISTEN_PID=1", ...names];
 }
 
-export function createOptions(id: string, options: Options<typeof CREATE_OPTIONS>, stay: boolean) {
+export function createOptions(id: string, options: Options<typeof CREATE_OPTIONS>, stay: boolean): CreateOptions {
+  const isolation = options.isolation ?? "namespaces";
+  if (isolation !== "namespaces" && isolation !== "chroot") {
+    throw new ContainerError("USAGE", `--isolation is namespaces or chroot, not ${isolation}`);
+  }
+  if (isolation === "chroot") process.stderr.write(`${describeChroot()}\n`);
   return {
+    isolation,
     id,
     bundle: options.bundle ?? process.cwd(),
     consoleSocket: options["console-socket"] ?? null,
