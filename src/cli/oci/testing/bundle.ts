@@ -17,6 +17,7 @@ import {
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { openCgroup, planCgroup } from "../../../container/cgroups/index.js";
 import type { Config, Process } from "../../../container/spec/config.js";
 
 const RUNTIME = fileURLToPath(new URL("../../../../bin/ringvisor-oci", import.meta.url));
@@ -58,7 +59,19 @@ export function whyNot(): string | false {
   // A program interpreter means that it needs libraries, which a bundle does not have.
   if (readFileSync(busybox).includes("/ld-linux")) return "needs a static busybox (Debian: busybox-static)";
   if (spawnSync("unshare", ["-mpf", "true"]).status !== 0) return "this host's root may not make namespaces";
-  return false;
+  return cannotLimit();
+}
+
+/** Control groups may be there and not be ours to make. */
+function cannotLimit(): string | false {
+  try {
+    const cgroup = openCgroup(planCgroup(undefined, `ringvisor-probe-${process.pid}`));
+    cgroup.create({});
+    cgroup.delete().catch(() => {});
+    return false;
+  } catch (error) {
+    return `no control groups: ${(error as Error).message}`;
+  }
 }
 
 /** Why another user cannot run the runtime here; false where it can. */

@@ -40,7 +40,11 @@ export function listenEnvironment(): string[] {
   return [`LISTEN_FDS=${LISTEN_FDS}`, "LISTEN_PID=1", ...names];
 }
 
-export function createOptions(id: string, options: Options<typeof CREATE_OPTIONS>, stay: boolean): CreateOptions {
+export function createOptions(
+  id: string,
+  options: Options<typeof CREATE_OPTIONS>,
+  stay: boolean,
+): Omit<CreateOptions, "warn"> {
   const isolation = options.isolation ?? "namespaces";
   if (isolation !== "namespaces" && isolation !== "chroot") {
     throw new ContainerError("USAGE", `--isolation is namespaces or chroot, not ${isolation}`);
