@@ -74,6 +74,8 @@ export function lacking() {
   ]) {
     if (!statSync(file, { throwIfNoEntry: false })) return `no ${file} (Debian's ${name})`;
   }
+  // A program interpreter means that it needs libraries, which the bundles do not have.
+  if (readFileSync("/bin/busybox").includes("/ld-linux")) return "/bin/busybox is not static (Debian's busybox-static)";
   const probe = spawnSync("unshare", ["--mount", "--pid", "--fork", "true"], { stdio: "ignore" });
   if (probe.status !== 0) return "this process cannot make namespaces";
   return undefined;
