@@ -121,7 +121,7 @@ export const VARIANTS = {
 
 /** @param program a static program, the container's first; @returns the bundle's folder */
 export function makeBundle(folder, program, variant, args = []) {
-  mkdirSync(join(folder, "rootfs"), { recursive: true });
+  for (const name of ["proc", "dev", "sys"]) mkdirSync(join(folder, "rootfs", name), { recursive: true });
   copyFileSync(program, join(folder, "rootfs/program"));
   writeFileSync(join(folder, "config.json"), JSON.stringify(VARIANTS[variant].change(config("/program", args))));
   return folder;
