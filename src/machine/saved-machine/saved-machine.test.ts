@@ -93,9 +93,12 @@ const refused =
   };
 
 test("a restored machine goes on as the saved one does", async () => {
-  for (const compress of [true, false]) {
-    const { machine: first, output, file } = await saveAt(123_457, {}, compress);
-    const { machine: second, output: rest } = makeMachine();
+  for (const [cpus, compress] of [
+    [1, true],
+    [2, false],
+  ] as const) {
+    const { machine: first, output, file } = await saveAt(123_457, { cpus }, compress);
+    const { machine: second, output: rest } = makeMachine({ cpus });
     const saved = await SavedMachine.open(file);
     assert.equal(saved.configuration.memory, MEMORY);
     assert.equal(saved.configuration.accelerator, "interpret");
