@@ -58,8 +58,11 @@ function findProcesses(bundle: TestBundle): string[] {
     if (!/^\d+$/.test(pid)) return false;
     try {
       if (readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ")) return false;
-      const program = readlinkSync(`/proc/${pid}/exe`);
-      return program.startsWith(bundle.state) || readFileSync(`/proc/${pid}/environ`, "latin1").includes(bundle.folder);
+      if (readFileSync(`/proc/${pid}/environ`, "latin1").includes(bundle.folder)) return true;
+      // A stage has no environment; it holds the FIFO in the state folder.
+      return readdirSync(`/proc/${pid}/fd`).some((fd) =>
+        readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(bundle.state),
+      );
     } catch {
       return false;
     }
