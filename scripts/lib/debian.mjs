@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** A program that a test looks for, and the package that has it. */
+/** A program or file that a test looks for, and the package that has it. */
 const TOOLS = [
   { program: "gcc", packages: ["gcc", "libc6-dev"] },
   { program: "objcopy", packages: ["binutils"] },
@@ -11,9 +11,11 @@ const TOOLS = [
   { program: "script", packages: ["bsdutils"] },
   { program: "busybox", packages: ["busybox-static"] },
   { program: "strace", packages: ["strace"] },
+  { program: "/usr/share/seabios/bios-256k.bin", packages: ["seabios"] },
 ];
 
 function has(program) {
+  if (program.startsWith("/")) return existsSync(program);
   return (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
 

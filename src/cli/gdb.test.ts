@@ -5,6 +5,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { encodePacket } from "../inspect/gdb/packets.js";
+import { kvmObstacle } from "../test-support/accelerators.js";
 import { addressAfter, CODE, makeKernel } from "./testing/kernels.js";
 import { Running, temporaryFolder } from "./testing/ringvisor.js";
 
@@ -266,4 +267,32 @@ test("a port that is taken is refused", async (t) => {
   const other = new Running(["boot", "--kernel", kernel, "--gdb", String(port)]);
   assert.equal(await other.exited, 2);
   assert.match(other.errors, new RegExp(`^ringvisor: port ${port}: is in use\n$`));
+});
+
+test("gdb under KVM: breakpoint, registers, memory, step, watchpoint", { skip: skip || kvmObstacle() }, async (t) => {
+  const start = ["mov rcx, 0x1800000", "xor ebx, ebx"];
+  const loop = ["1: inc rbx", "mov [rcx], rbx", "cmp rbx, 5", "jne 1b"];
+  const guest = [...start, ...loop, CODE.print("done"), CODE.powerOff];
+  const { running, port } = await startGuest(t, guest, "--accel", "kvm");
+  const output = await gdb(
+    port,
+    `hbreak *${addressAfter(...start, ...loop.slice(0, 1))}`,
+    "continue",
+    "p/d $rbx",
+    "stepi",
+    "x/1dg 0x1800000",
+    "delete",
+    "watch *(long *)0x1800000",
+    "continue",
+    "p/d $rbx",
+    "delete",
+    "continue",
+  );
+  assert.match(output, /Breakpoint 1, /);
+  assert.match(output, /\$1 = 1\n/);
+  assert.match(output, /0x1800000:\s+1\n/);
+  assert.match(output, /Old value = 1\s+New value = 2/);
+  assert.match(output, /\$2 = 2\n/);
+  assert.equal(await running.exited, 0);
+  assert.equal(running.output, "done");
 });

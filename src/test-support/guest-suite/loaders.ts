@@ -1,10 +1,11 @@
 /** Each boot protocol, from a file to its guest's first instructions. */
 import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
 import type { BootOptions } from "../../boot/boot-image.js";
 import { prepareBoot } from "../../boot/prepare.js";
 import { concat, file, lz4Payload, makeBzImage, makeElf } from "../../boot/testing/images.js";
 import { assemble } from "../assemble.js";
-import { CODE, Guest } from "./guest.js";
+import { CODE, Guest, until } from "./guest.js";
 import type { GuestCase } from "./suite.js";
 
 const LOAD = 0x1000000;
@@ -88,4 +89,31 @@ const bios = loader(
   10,
 );
 
-export const loaderCases: readonly GuestCase[] = [linux64, pvh, multiboot, bios];
+/** Debian's package seabios. */
+const SEABIOS = "/usr/share/seabios/bios-256k.bin";
+
+const seabios: GuestCase = {
+  group: "loaders",
+  name: "SeaBIOS finds our fw_cfg and memory map, and says so on the debug port",
+  skip: existsSync(SEABIOS) ? false : "Debian's package seabios is not installed",
+  run: async (accelerator) => {
+    let text = "";
+    const debugConsole = {
+      write: (bytes: Uint8Array) => {
+        text += Buffer.from(bytes).toString("latin1");
+      },
+    };
+    const boot = await prepareBoot({ bios: file("seabios", new Uint8Array(readFileSync(SEABIOS))) });
+    const guest = new Guest(accelerator, boot, { memory: 64 << 20, board: { debugConsole } });
+    const running = guest.machine.start();
+    await until(() => text.includes("PCI bus & bridge init"));
+    await guest.machine.stop();
+    await guest.finish(running);
+    guest.machine.close();
+    assert.match(text, /^SeaBIOS \(version /);
+    assert.match(text, /QEMU fw_cfg DMA interface supported/);
+    assert.match(text, /e820: addr 0x0*100000 len 0x0*3f00000 \[RAM\]/);
+  },
+};
+
+export const loaderCases: readonly GuestCase[] = [linux64, pvh, multiboot, bios, seabios];

@@ -7,6 +7,8 @@ import { machineCases } from "./machine.js";
 export interface GuestCase {
   group: "machine" | "devices" | "loaders";
   name: string;
+  /** Why it cannot be tried on this host; false where it can. */
+  readonly skip?: string | false;
   /** Throws where the guest does not see what a PC would show it. */
   run(accelerator: Accelerator): Promise<void>;
 }
