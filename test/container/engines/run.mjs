@@ -3,11 +3,13 @@
 //   --runtime A[,B]   columns (runc,ringvisor); the first one is the reference
 //   --engine A[,B]    podman, rootless, containerd (all)
 //   --group A[,B]     of podman's checks: process, limits, storage, security, network (all)
+//   --results FILE    go on where an earlier run stopped: what it holds is not run again
 //   --write           put the tables into docs/containers-conformance.md
 //   WORD...           only the checks whose name contains one of these
 //
 // All state lies in one temporary folder; interfaces, mounts and processes in namespaces of this run's own. Exits with 1
 // where a check passes with the first runtime and fails with another.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureTestPackages } from "../../../scripts/lib/debian.mjs";
@@ -33,6 +35,7 @@ const { values, positionals } = parseArgs({
     runtime: { type: "string", default: "runc,ringvisor" },
     engine: { type: "string", default: "podman,rootless,containerd" },
     group: { type: "string" },
+    results: { type: "string" },
     write: { type: "boolean", default: false },
   },
 });
@@ -116,6 +119,15 @@ const ENGINES = {
 const wanted = (name) =>
   positionals.length === 0 || positionals.some((word) => name.includes(word)) || name.startsWith("pull");
 
+/** Results by engine, runtime and check: null where it passed, else the reason. */
+const known = values.results && existsSync(values.results) ? JSON.parse(readFileSync(values.results, "utf8")) : {};
+function keep(engine, runtime, name, reason) {
+  known[engine] ??= {};
+  known[engine][runtime.name] ??= {};
+  known[engine][runtime.name][name] = reason ?? null;
+  if (values.results) writeFileSync(values.results, JSON.stringify(known, null, 1));
+}
+
 /** Runs the checks of one engine with one runtime: undefined where it passed, else the reason, by name. */
 async function column(engine, runtime) {
   const results = new Map();
@@ -123,6 +135,11 @@ async function column(engine, runtime) {
   try {
     for (const [name, check] of Object.entries(checks)) {
       if (!wanted(name)) continue;
+      const earlier = known[engine]?.[runtime.name]?.[name];
+      if (earlier !== undefined && !name.startsWith("pull")) {
+        results.set(name, earlier ?? undefined);
+        continue;
+      }
       let reason;
       await listen();
       try {
@@ -132,6 +149,7 @@ async function column(engine, runtime) {
       }
       await sweep();
       results.set(name, reason);
+      keep(engine, runtime, name, reason);
       console.log(
         `${engine} with ${runtime.name}: ${reason === undefined ? "ok    " : "FAILED"} ${name}${reason ? `: ${reason}` : ""}`,
       );

@@ -9,7 +9,7 @@
 // moments between start and end at which its whole process group dies. Exits with 1 where our own runtime leaves something.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureTestPackages } from "../../../scripts/lib/debian.mjs";
 import { fail } from "../../../scripts/lib/project.mjs";
@@ -38,10 +38,13 @@ if (!inside) {
   ]);
   process.env.RINGVISOR_SIGKILL_FOLDER = scratchFolder("ringvisor-sigkill-");
 }
-await inOwnNamespaces(["mount", "pid"], () => removeCgroups((path) => path.includes("/ringvisor-sigkill-")));
+await inOwnNamespaces(["mount", "pid"], () =>
+  removeCgroups((path) => path.includes(basename(process.env.RINGVISOR_SIGKILL_FOLDER))),
+);
 
-const ID = "ringvisor-sigkill-1";
 const folder = process.env.RINGVISOR_SIGKILL_FOLDER;
+/** Of this run alone: control groups are the host's. */
+const ID = basename(folder);
 const bundle = join(folder, "bundle");
 /** What a clean-up that goes on in the background (a process that hears of its parent's end) may take. */
 const SETTLE_MS = 30_000;
