@@ -1,6 +1,7 @@
 /** The whole of a container's making as one stage program, from namespaces to execve. */
 import { existsSync } from "node:fs";
 import type { CgroupMount } from "../cgroups/hierarchies.js";
+import { ContainerError } from "../errors.js";
 import type { CompiledSeccomp } from "../seccomp/compile.js";
 import type { Config } from "../spec/config.js";
 import * as C from "../stage/constants.js";
@@ -29,6 +30,9 @@ import { planProcess, raiseHardLimits } from "./process.js";
 import { runFromSealedCopy } from "./sealed-copy.js";
 import { prepareListener } from "./seccomp-listener.js";
 import { connectTo } from "./unix-socket.js";
+
+/** Only there where the kernel enforces or logs SELinux's rules. */
+const SELINUX = "/sys/fs/selinux/enforce";
 
 const PROPAGATION = {
   shared: C.MS_SHARED,
@@ -147,10 +151,15 @@ export function planContainer(plan: ContainerPlan): PlannedContainer {
     const flags = C.MOVE_MOUNT_F_EMPTY_PATH;
     const args = [rootTree, program.string(""), C.AT_FDCWD, program.string("/"), flags];
     program.call(`mount the root file system ${plan.rootfs}`, "move_mount", args);
+    const label = linux.mountLabel || undefined;
+    if (label && !existsSync(SELINUX)) {
+      throw new ContainerError("UNSUPPORTED_BY_HOST", `linux.mountLabel ${label}: this host has no SELinux`);
+    }
     const cgroupNamespace = namespaces.some(({ type }) => type === "cgroup");
     for (const mount of mounts) {
       const sourcesOpened = opened.has(mount);
-      planMount(program, mount, { root: rootTree, sourcesOpened, cgroupMounts: plan.cgroupMounts, cgroupNamespace });
+      const { cgroupMounts } = plan;
+      planMount(program, mount, { root: rootTree, sourcesOpened, cgroupMounts, cgroupNamespace, label });
     }
     if (!devMounted) {
       for (const planned of devices) {

@@ -172,6 +172,16 @@ export interface MountContext {
   readonly sourcesOpened: boolean;
   readonly cgroupMounts: readonly CgroupMount[];
   readonly cgroupNamespace: boolean;
+  /** SELinux context of file systems that are mounted here. */
+  readonly label: string | undefined;
+}
+
+/** Kernel interfaces have contexts of their own. */
+const UNLABELLED: ReadonlySet<string | undefined> = new Set(["proc", "sysfs", "mqueue"]);
+
+function withLabel(type: string | undefined, data: string, label: string | undefined): string {
+  if (!label || UNLABELLED.has(type)) return data;
+  return `${data}${data ? "," : ""}context="${label}"`;
 }
 
 export function planMount(program: StageProgram, planned: PlannedMount, context: MountContext): void {
@@ -200,7 +210,8 @@ export function planMount(program: StageProgram, planned: PlannedMount, context:
   } else {
     // /dev is filled, and a tmpfs copied up to, before it becomes read-only.
     const later = options.copyUp || isDev(mount.destination) ? C.MS_RDONLY : 0;
-    mountFileSystem(program, step, target, mount, options.flags & ~later, options.data);
+    const data = withLabel(mount.type, options.data, context.label);
+    mountFileSystem(program, step, target, mount, options.flags & ~later, data);
     const mounted = openInRoot(program, step, context.root, inside(mount.destination), C.O_PATH);
     if (options.copyUp) {
       copyUp(program, target, mounted);
