@@ -1,6 +1,6 @@
 /** What every verb gets. */
-import { readFileSync } from "node:fs";
 import { ContainerError } from "../../container/errors.js";
+import { inUserNamespace } from "../../container/lifecycle/host.js";
 import { Store } from "../../container/state/store.js";
 import type { Log } from "./log.js";
 
@@ -13,15 +13,6 @@ export interface Context {
 export interface Verb {
   readonly usage: string;
   run(args: readonly string[], context: Context): Promise<number>;
-}
-
-/** Anything but the first one, whose map is everything to itself (user_namespaces(7)). */
-function inUserNamespace(): boolean {
-  try {
-    return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "utf8"));
-  } catch {
-    return false;
-  }
 }
 
 /** Where containers' states lie without `--root`. */

@@ -25,7 +25,7 @@ import { attachDeviceProgram } from "./device-program.js";
 import { withDefaultDevices } from "./device-rules.js";
 import { withHome } from "./home.js";
 import { runHooks, type Warn } from "./hooks.js";
-import { callersFileLimit, isPrivileged } from "./host.js";
+import { callersFileLimit, inUserNamespace, isPrivileged } from "./host.js";
 import { writeIdMaps } from "./id-maps.js";
 import { withChrootAlone } from "./isolation.js";
 import { type OciState, ociState } from "./state.js";
@@ -154,6 +154,7 @@ async function makeProcess(store: Store, record: ContainerRecord, making: Making
     noNewKeyring: options.noNewKeyring,
     cgroupMounts: wantsCgroups ? cgroupMounts(record.cgroup) : [],
     privileged,
+    mayMakeDevices: !inUserNamespace(),
     stay: options.stay,
     rootOwner: { uid: hostRoot(linux.uidMappings), gid: hostRoot(linux.gidMappings) },
     canSetGroups: privileged || (linux.gidMappings?.length ?? 0) > 1,
@@ -244,7 +245,14 @@ export function compileFilter(config: Config): CompiledSeccomp | null {
 }
 
 export function setOomScore(pid: number, { oomScoreAdj }: Process): void {
-  if (oomScoreAdj !== undefined) writeFileSync(`/proc/${pid}/oom_score_adj`, String(oomScoreAdj));
+  if (oomScoreAdj === undefined) return;
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, String(oomScoreAdj));
+  } catch (error) {
+    // Lowering it takes a privilege of the host's: rootless engines ask for it all the same.
+    const { code } = error as NodeJS.ErrnoException;
+    if (!inUserNamespace() || (code !== "EACCES" && code !== "EPERM")) throw error;
+  }
 }
 
 /** Whoever waits for the file finds it whole. */

@@ -2,7 +2,16 @@
 import { readFileSync } from "node:fs";
 import type { Rlimit } from "../spec/config.js";
 
-/** Root of its user namespace: it may mount, make devices and set groups. */
+/** Any user namespace but the first, whose map is everything to itself (user_namespaces(7)). */
+export function inUserNamespace(): boolean {
+  try {
+    return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+/** Root of its user namespace: it may mount and set groups, and in the first one make devices. */
 export function isPrivileged(): boolean {
   return process.geteuid?.() === 0;
 }

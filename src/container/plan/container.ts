@@ -56,6 +56,8 @@ export interface ContainerPlan {
   readonly noPivot: boolean;
   readonly noNewKeyring: boolean;
   readonly cgroupMounts: readonly CgroupMount[];
+  /** No process in a user namespace may: there the host's nodes are mounted instead. */
+  readonly mayMakeDevices: boolean;
   /** The runtime is root in its user namespace. */
   readonly privileged: boolean;
   /** The stage stays and tells how the container's process ended. */
@@ -163,7 +165,7 @@ export function planContainer(plan: ContainerPlan): PlannedContainer {
     }
     if (!devMounted) {
       for (const planned of devices) {
-        if (!anyUser) makeDevice(program, rootTree, planned.device);
+        if (!anyUser && plan.mayMakeDevices) makeDevice(program, rootTree, planned.device);
         else {
           if (!early) openHostDevice(program, planned);
           bindDevice(program, rootTree, planned);

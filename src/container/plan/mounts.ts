@@ -1,6 +1,6 @@
 /** `mounts` of config.json as system calls. Every target is found inside the container's root (in-root.ts). */
 import { statSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import type { CgroupMount } from "../cgroups/hierarchies.js";
 import { ContainerError } from "../errors.js";
 import { type AttributeChange, type MountOptions, parseMountOptions } from "../mounts/options.js";
@@ -321,7 +321,12 @@ function mountCgroups(program: StageProgram, planned: PlannedMount, context: Mou
     }
     const tree = program.slot();
     const treeFlags = C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC;
-    program.call(step, "open_tree", [C.AT_FDCWD, program.string(hierarchy.folder), treeFlags], { result: tree });
+    const open = (folder: string, ignore: number[]) => {
+      program.call(step, "open_tree", [C.AT_FDCWD, program.string(folder), treeFlags], { result: tree, ignore });
+    };
+    open(hierarchy.folder, [C.ERRNO.ENOENT]);
+    // Who may not make control groups leaves the container in its own.
+    program.when(tree, "equal", -C.ERRNO.ENOENT, () => open(dirname(hierarchy.folder), []));
     attach(program, step, tree, place);
     const set = options.attributes.set | (readOnly ? C.MOUNT_ATTR_RDONLY : 0);
     setAttributes(program, step, tree, { set, clear: 0 }, false);
