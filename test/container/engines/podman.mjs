@@ -70,10 +70,7 @@ log_driver = "k8s-file"
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
-runtime = "${runtime.name}"
 runtime_supports_json = ["${runtime.name}"]
-[engine.runtimes]
-${runtime.name} = ["${runtime.program}"]
 [network]
 network_backend = "netavark"
 network_config_dir = "${join(folder, "networks")}"
@@ -84,7 +81,7 @@ network_config_dir = "${join(folder, "networks")}"
     `[storage]
 driver = "overlay"
 graphroot = "${join(folder, "root")}"
-runroot = "${join(folder, "runroot")}"
+runroot = "${join(folder, "run")}"
 `,
   );
   writeFileSync(
@@ -98,7 +95,7 @@ export class Podman {
   #environment;
 
   /**
-   * All state goes below `folder`. `user` is { name, uid, gid, home } for rootless podman; without it podman runs as
+   * All state goes below `folder`, whose path has to be short: podman cleans nothing up where runroot has over 50 letters. `user` is { name, uid, gid, home } for rootless podman; without it podman runs as
    * the caller.
    */
   constructor(folder, runtime, user) {
@@ -117,7 +114,8 @@ export class Podman {
       CONTAINERS_REGISTRIES_CONF: join(folder, "registries.conf"),
       ...(user ? { XDG_RUNTIME_DIR: join(user.home, "run") } : {}),
     };
-    const podman = ["podman", "--tmpdir", join(folder, "tmp")];
+    // By path, and not by a name of containers.conf: conmon calls podman to clean up without our environment.
+    const podman = ["podman", "--tmpdir", join(folder, "tmp"), "--runtime", runtime.program];
     this.#prefix = user
       ? ["setpriv", "--reuid", String(user.uid), "--regid", String(user.gid), "--init-groups", ...podman]
       : podman;

@@ -61,7 +61,7 @@ const TOOLS = [
 /** Where the temporary folder lies is known on both sides of the namespaces: the outer one removes it. */
 if (!inside) {
   ensureTestPackages(TOOLS);
-  process.env.RINGVISOR_ENGINES_FOLDER = scratchFolder("ringvisor-engines-");
+  process.env.RINGVISOR_ENGINES_FOLDER = scratchFolder("engines-");
   console.log("fetching the packages of the images");
   // Here, because the network of the inner side reaches nothing.
   prepareContexts(join(process.env.RINGVISOR_ENGINES_FOLDER, "contexts"));
@@ -88,7 +88,7 @@ const GROUPS = {
 
 /** podman as root with one runtime: its own store, filled from the registry. */
 async function podmanEngine(runtime) {
-  const podman = new Podman(join(folder, `podman-${runtime.name}`), runtime);
+  const podman = new Podman(join(folder, `podman-${runtimes.indexOf(runtime)}`), runtime);
   if (runtime === runtimes[0]) buildAndPush(podman, join(folder, "contexts"));
   const pull = () => {
     for (const image of [BUSYBOX, PYTHON]) {
@@ -112,7 +112,7 @@ function chosenGroups() {
 
 const ENGINES = {
   podman: podmanEngine,
-  rootless: (runtime) => rootlessEngine(join(folder, `rootless-${runtime.name}`), runtime, BUSYBOX),
+  rootless: (runtime) => rootlessEngine(join(folder, `rootless-${runtimes.indexOf(runtime)}`), runtime, BUSYBOX),
   containerd: (runtime) => containerdEngine(join(folder, `containerd-${runtime.name}`), runtime, BUSYBOX),
 };
 
