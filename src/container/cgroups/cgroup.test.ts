@@ -3,12 +3,12 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Resources } from "../spec/config.js";
+import { stringifyExactJson } from "../spec/exact-json.js";
 import { detect } from "./detect.js";
 import { deviceProgram } from "./devices/program.js";
 import { CgroupError, type CgroupProblem } from "./errors.js";
 import { cgroupMounts } from "./hierarchies.js";
 import { type CgroupPaths, openCgroup, planCgroup } from "./index.js";
-import { stringifyStats } from "./stats.js";
 import { type FakeHost, fakeHost } from "./testing/fake-host.js";
 import { weightOfShares } from "./v2/cpu.js";
 
@@ -334,7 +334,7 @@ test("processes, statistics and removal, from saved paths", async () => {
   assert.deepEqual(cgroup.processes(), [5, 30, 31]);
   assert.deepEqual(cgroup.processes(false), [5]);
 
-  const stats = JSON.parse(stringifyStats(cgroup.statistics()));
+  const stats = JSON.parse(stringifyExactJson(cgroup.statistics()));
   assert.deepEqual(stats.cpu.usage, {
     total: 3e9,
     percpu: [3, 7],
@@ -347,7 +347,7 @@ test("processes, statistics and removal, from saved paths", async () => {
   assert.deepEqual([stats.memory.usage.usage, stats.memory.usage.max, stats.memory.cache], [4096, 8192, 11]);
   assert.deepEqual(stats.pids, { current: 2 });
   assert.deepEqual(stats.blkio.ioServiceBytesRecursive[1], { major: 8, minor: 0, op: "Write", value: 512 });
-  assert.match(stringifyStats(cgroup.statistics()), /"limit":9223372036854771712,/, "64 bits, written exactly");
+  assert.match(stringifyExactJson(cgroup.statistics()), /"limit":9223372036854771712,/, "64 bits, written exactly");
 
   for (const folder of [nested, folders.freezer!]) writeFileSync(join(folder, "cgroup.procs"), "");
   await cgroup.delete();
@@ -370,7 +370,7 @@ test("v2: statistics in v1's terms, freezing and killing by the kernel's files",
   assert.equal(stats.memory.usage.failcnt, 7n);
   assert.equal(cgroup.outOfMemoryCount(), 1);
   assert.equal(stats.memory.swap.usage, 4196n);
-  assert.match(stringifyStats(stats), /"limit":18446744073709551615/);
+  assert.match(stringifyExactJson(stats), /"limit":18446744073709551615/);
   assert.deepEqual(stats.blkio.ioServicedRecursive![1], { major: 254, minor: 0, op: "Write", value: 2n });
   assert.deepEqual(stats.cpuset.cpus, [0, 1]);
   host.writes.length = 0;

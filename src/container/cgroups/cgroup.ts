@@ -291,7 +291,7 @@ export class Cgroup {
     }
   }
 
-  /** What runc's `events --stats` has under "data"; print it with stringifyStats. */
+  /** What runc's `events --stats` has under "data"; print it with stringifyExactJson. */
   statistics(): Stats {
     const stats = emptyStats();
     for (const { name, readStats } of V1_CONTROLLERS) {

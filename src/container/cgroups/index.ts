@@ -11,7 +11,7 @@ import { cgroupFolder, checkCgroupsPath } from "./paths.js";
 export type { Cgroup, CgroupOptions, CgroupPaths, CgroupVersion, DeviceProgram } from "./cgroup.js";
 export { CgroupError } from "./errors.js";
 export { UNIFIED } from "./names.js";
-export { type Stats, stringifyStats } from "./stats.js";
+export type { Stats } from "./stats.js";
 
 /**
  * Where a container's cgroups are to be. Makes nothing.

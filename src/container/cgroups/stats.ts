@@ -1,6 +1,6 @@
 /** The "data" of an event of type "stats" as runc prints it, which containerd and others read. */
 
-/** Counters are 64 bits wide: bigint, and written exactly by stringifyStats. */
+/** Counters are 64 bits wide: bigint, and written exactly by stringifyExactJson. */
 export interface Stats {
   cpu: CpuStats;
   cpuset: CpusetStats;
@@ -115,13 +115,6 @@ export function emptyStats(): Stats {
     intel_rdt: {},
     network_interfaces: null,
   };
-}
-
-/** JSON with whole numbers of any size: what reads it counts in 64 bits. */
-export function stringifyStats(value: unknown): string {
-  // No string in the statistics contains the mark: they are names of devices' operations and of counters.
-  const text = JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `\u0001${part}` : part));
-  return text.replace(/"\\u0001(-?\d+)"/g, "$1");
 }
 
 /** Lines of a name and a number. */

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { openCgroup, stringifyStats } from "../../../container/cgroups/index.js";
+import { openCgroup } from "../../../container/cgroups/index.js";
 import { ContainerError } from "../../../container/errors.js";
 import { statusOf } from "../../../container/lifecycle/status.js";
+import { stringifyExactJson } from "../../../container/spec/exact-json.js";
 import { describe, expectOperands, parse } from "../arguments.js";
 import type { Verb } from "../context.js";
 
@@ -33,7 +34,7 @@ export const verb: Verb = {
     }
     const cgroup = openCgroup(record.cgroup);
     const show = () => {
-      const data = stringifyStats(cgroup.statistics());
+      const data = stringifyExactJson(cgroup.statistics());
       process.stdout.write(`{"type":"stats","id":${JSON.stringify(record.id)},"data":${data}}\n`);
     };
     show();
