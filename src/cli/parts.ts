@@ -35,7 +35,7 @@ export interface AcceleratorParts {
   accelerator: Accelerator;
   /** One sentence: why this one. */
   reason: string;
-  /** What this host's KVM gives a guest's TSC, where there is one: with it, a machine can move there. */
+  /** What this host's KVM gives a guest's TSC, where there is one: with it, a machine can move there. KVM's own need none. */
   tscFrequency: number | undefined;
 }
 
@@ -47,7 +47,7 @@ export async function createAccelerator({ accel, clock }: AcceleratorOptions): P
   const { accelerator, reason } = chooseAccelerator(host, accel, available);
   if (accelerator === "kvm") {
     const kvm = (await import("../accel/kvm/accelerator.js")).createKvm();
-    return { accelerator: kvm, reason, tscFrequency: kvm.tscFrequency };
+    return { accelerator: kvm, reason, tscFrequency: undefined };
   }
   if (accelerator !== "interpret") throw new NotImplementedError(`--accel ${accelerator}`);
   const tscFrequency = host.kvm.device === "open" && clock === "real" ? await hostTscFrequency() : undefined;
@@ -58,8 +58,11 @@ async function hostTscFrequency(): Promise<number | undefined> {
   try {
     const { createKvm } = await import("../accel/kvm/accelerator.js");
     const kvm = createKvm();
-    kvm.close();
-    return kvm.tscFrequency;
+    try {
+      return kvm.tscFrequency;
+    } finally {
+      kvm.close();
+    }
   } catch {
     // A KVM that cannot be used is no place to move to.
     return undefined;

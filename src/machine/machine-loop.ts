@@ -10,6 +10,13 @@ import type { MachineClock } from "./clock.js";
 import type { MachineOutcome } from "./outcome.js";
 import type { HostScheduler } from "./scheduler.js";
 
+/** The host's events are let in after this many ns of its time. */
+export const YIELD_AFTER = 4e6;
+/** A wait shorter than this (ns) is not worth a timer of the host, which is a millisecond late. */
+export const SHORT_WAIT = 0.5e6;
+/** The longest wait of a host's timer. */
+export const LONGEST_WAIT_MS = 0x7fffffff;
+
 export interface MachineLoopOptions {
   vcpus: readonly Vcpu[];
   vm: Pick<AcceleratorVm, "pauseTime" | "resumeTime">;

@@ -4,14 +4,8 @@
  * and inputs from outside are served between them, without disturbing the vCPUs.
  */
 import type { Vcpu } from "../vcpu/accelerator.js";
-import { MachineLoop, type MachineLoopOptions } from "./machine-loop.js";
+import { LONGEST_WAIT_MS, MachineLoop, type MachineLoopOptions, SHORT_WAIT, YIELD_AFTER } from "./machine-loop.js";
 import type { MachineOutcome } from "./outcome.js";
-
-/** The host's events are let in after this many ns of its time. */
-const YIELD_AFTER = 4e6;
-/** A wait shorter than this (ns) is not worth a timer of the host, which is a millisecond late. */
-const SHORT_WAIT = 0.5e6;
-const LONGEST_WAIT_MS = 0x7fffffff;
 
 export class ParallelRunLoop extends MachineLoop {
   /** While the vCPUs run: serves timers and inputs. */

@@ -6,7 +6,14 @@
  * a machine that waits jumps to its next timer: what the guest sees does not depend on the host.
  */
 import type { Vcpu, VcpuExit } from "../vcpu/accelerator.js";
-import { type LoopState, MachineLoop, type MachineLoopOptions } from "./machine-loop.js";
+import {
+  LONGEST_WAIT_MS,
+  type LoopState,
+  MachineLoop,
+  type MachineLoopOptions,
+  SHORT_WAIT,
+  YIELD_AFTER,
+} from "./machine-loop.js";
 import type { MachineOutcome } from "./outcome.js";
 
 /** Real mode: how long a vCPU runs at a time, in ns: alone, and when others wait for their turn. */
@@ -21,11 +28,6 @@ const SHORT_RUN = 20_000;
 /** Icount mode: instructions at a time, with one vCPU and with several. */
 const ICOUNT_SLICE = 1_000_000;
 const ICOUNT_TURN = 50_000;
-/** The host's events are let in after this many ns of its time. */
-const YIELD_AFTER = 4e6;
-/** A wait shorter than this (ns) is not worth a timer of the host, which is a millisecond late. */
-const SHORT_WAIT = 0.5e6;
-const LONGEST_WAIT_MS = 0x7fffffff;
 
 export class RunLoop extends MachineLoop {
   /** By vCPU: it halted and has not run since. */

@@ -1,9 +1,7 @@
 // npm run test:nested -- [OPTIONS]: Ringvisor on hardware virtualization, on a host that has none. See docs/nested.md.
 import { parseArgs } from "node:util";
-import { build } from "../../scripts/lib/build.mjs";
-import { ensureTestPackages } from "../../scripts/lib/debian.mjs";
-import { ensureDependencies } from "../../scripts/lib/dependencies.mjs";
 import { fail, progress } from "../../scripts/lib/project.mjs";
+import { prepareDebian } from "../support/prepare-debian.mjs";
 
 const HELP = `usage: npm run test:nested -- [OPTIONS]
 
@@ -50,14 +48,7 @@ if (values.help) {
   process.stdout.write(HELP);
   process.exit(0);
 }
-const minutes = Number(values.minutes);
-if (!(minutes > 0)) fail(`--minutes ${values.minutes} is not a number above 0`, 2);
-if (process.arch !== "x64") fail(`this Node is for ${process.arch}; the Debian in QEMU needs one for x64`);
-
-ensureDependencies();
-if (!build()) fail("the build failed: see above");
-const missing = ensureTestPackages(TOOLS);
-if (missing.length > 0) fail(`missing: ${missing.join(", ")}`);
+const minutes = prepareDebian(values.minutes, TOOLS);
 
 const { scratchFolder } = await import("../support/tools.mjs");
 const { nestedDisk } = await import("./contents.mjs");

@@ -7,7 +7,7 @@ import { installKickHandler } from "./libc.js";
 import { KvmVm } from "./vm.js";
 
 export interface KvmAccelerator extends Accelerator {
-  /** Ticks a second of this host's TSC, which its guests have unless the host can scale. */
+  /** Ticks a second of this host's TSC, which its guests have unless the host can scale. Asked of a VM made for it. */
   readonly tscFrequency: number;
   /** Closes /dev/kvm. VMs that are open stay so. */
   close(): void;
@@ -23,11 +23,12 @@ export function createKvm(): KvmAccelerator {
   try {
     installKickHandler();
     const features = device.supportedFeatures();
-    const tscFrequency = device.tscFrequency();
     return {
       name: "kvm",
       parallel: true,
-      tscFrequency,
+      get tscFrequency() {
+        return device.tscFrequency();
+      },
       offer: (model) => limitModel(model, features),
       createVm: (memory: GuestMemory) => new KvmVm(device, memory),
       close: () => device.close(),

@@ -13,6 +13,7 @@ import { modelHash } from "../../vcpu/cpu-model.js";
 import { type CpuidLeaf, cpuidTable } from "../../vcpu/cpuid.js";
 import type { Intercepts } from "../../vcpu/intercepts.js";
 import { VCPU_STATE_VERSION, type VcpuState } from "../../vcpu/state.js";
+import { checkState } from "../../vcpu/state-check.js";
 import { stateMsrs, TUNING_MSRS } from "../../vcpu/state-msrs.js";
 import * as api from "./api.js";
 import { RUN } from "./api.js";
@@ -481,14 +482,10 @@ export class KvmVcpu implements Vcpu {
   // ---- State.
 
   private checkState(state: VcpuState): void {
+    checkState(state, this.options.model);
     const refuse = (reason: string) => {
       throw new AcceleratorError("STATE_MISMATCH", reason);
     };
-    if (state.version !== VCPU_STATE_VERSION)
-      refuse(`vCPU state has version ${state.version}, not ${VCPU_STATE_VERSION}`);
-    const own = modelHash(this.options.model);
-    if (state.modelHash !== own) refuse(`vCPU state is of CPU model ${state.modelHash}, this vCPU of ${own}`);
-    if (state.nested !== null) refuse("vCPU state is inside a nested guest");
     if (state.runState === "shutdown") refuse("the vCPU has shut down");
     if (state.pendingDebug) refuse("MOV SS holds a debug trap back");
     if (Math.abs(state.tscFrequency / this.tscFrequency - 1) > TSC_TOLERANCE) {

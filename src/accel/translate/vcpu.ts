@@ -15,7 +15,7 @@ import { cpuidTable } from "../../vcpu/cpuid.js";
 import type { Intercepts } from "../../vcpu/intercepts.js";
 import { INTERCEPT_BITS } from "../../vcpu/intercepts.js";
 import type { VcpuState } from "../../vcpu/state.js";
-import { VCPU_STATE_VERSION } from "../../vcpu/state.js";
+import { checkState } from "../../vcpu/state-check.js";
 import { stateMsrs } from "../../vcpu/state-msrs.js";
 import type { Core, CoreHost } from "./core-module.js";
 import { UNWIND } from "./core-module.js";
@@ -175,22 +175,7 @@ export class InterpreterVcpu implements Vcpu {
   }
 
   setState(state: VcpuState): void {
-    if (state.version !== VCPU_STATE_VERSION) {
-      throw new AcceleratorError(
-        "STATE_MISMATCH",
-        `vCPU state has version ${state.version}, not ${VCPU_STATE_VERSION}`,
-      );
-    }
-    const own = modelHash(this.options.model);
-    if (state.modelHash !== own) {
-      throw new AcceleratorError(
-        "STATE_MISMATCH",
-        `vCPU state is of CPU model ${state.modelHash}, this vCPU of ${own}`,
-      );
-    }
-    if (state.nested !== null) {
-      throw new AcceleratorError("STATE_MISMATCH", "vCPU state is inside a nested guest, which this accelerator lacks");
-    }
+    checkState(state, this.options.model);
     const before = this.getState();
     try {
       this.applyState(state);

@@ -204,8 +204,6 @@ export function planContainer(plan: ContainerPlan): PlannedContainer {
     proc,
     firstPrivateFd: 3 + plan.preserveFds,
     whenReady: () => {
-      program.tell(EVENT.ready, 0);
-      program.call("close the channel", "close", [program.channel], { ignore: "all" });
       awaitStart(program, proc, fifo);
       if (startState) planHooks(program, "startContainer", startContainer, startState);
     },

@@ -5,7 +5,6 @@ import * as C from "../stage/constants.js";
 import { StageProgram } from "../stage/program.js";
 import { planConsole } from "./console.js";
 import { becomeRoot, joinKeyring } from "./container.js";
-import { EVENT } from "./events.js";
 import { fork } from "./fork.js";
 import { joinNamespaces } from "./namespaces.js";
 import { planProcess, raiseHardLimits, setAffinity } from "./process.js";
@@ -62,10 +61,7 @@ export function planExec(plan: ExecPlan): StageProgram {
     canSetGroups: plan.canSetGroups,
     proc,
     firstPrivateFd: 3 + plan.preserveFds,
-    whenReady: () => {
-      program.tell(EVENT.ready, 0);
-      program.call("close the channel", "close", [program.channel], { ignore: "all" });
-    },
+    whenReady: () => {},
   });
   return program;
 }

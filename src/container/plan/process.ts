@@ -5,6 +5,7 @@ import type { CompiledSeccomp } from "../seccomp/compile.js";
 import type { Config, Process, Rlimit } from "../spec/config.js";
 import * as C from "../stage/constants.js";
 import type { Address, Slot, StageProgram } from "../stage/program.js";
+import { EVENT } from "./events.js";
 import { components } from "./in-root.js";
 
 const RLIMITS = [
@@ -289,7 +290,7 @@ export interface ProcessPlan {
   readonly canSetGroups: boolean;
   /** A descriptor of the host's /proc. */
   readonly proc: Slot;
-  /** What lies between being ready and execve: telling it, and waiting for `start`. */
+  /** What lies between telling that all is ready and execve: waiting for `start`. */
   readonly whenReady: () => void;
   /** Descriptors from here on are not the program's. */
   readonly firstPrivateFd: number;
@@ -335,6 +336,8 @@ export function planProcess(program: StageProgram, plan: ProcessPlan): void {
   refuseOutside(program, process.cwd);
   setCapabilities(program, masks);
   const found = findProgram(program, process);
+  program.tell(EVENT.ready, 0);
+  program.call("close the channel", "close", [program.channel], { ignore: "all" });
   plan.whenReady();
   if (process.noNewPrivileges) filter();
   program.call("set the umask", "umask", [process.user.umask ?? 0o022], { ignore: "all" });

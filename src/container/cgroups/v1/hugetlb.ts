@@ -1,19 +1,12 @@
 /** Documentation/admin-guide/cgroup-v1/hugetlb.rst. */
-import { integer } from "../control-folder.js";
 import type { Controller } from "../controller.js";
-import { checkPageSize, pageSizesIn } from "../huge-pages.js";
+import { pageSizesIn, setHugePageLimits } from "../huge-pages.js";
 
 export const hugetlb: Controller = {
   name: "hugetlb",
   isAsked: ({ hugepageLimits }) => (hugepageLimits?.length ?? 0) > 0,
   set(folder, { hugepageLimits = [] }) {
-    for (const { pageSize, limit } of hugepageLimits) {
-      const prefix = `hugetlb.${checkPageSize(pageSize)}`;
-      const value = integer("hugetlb", "hugepageLimits.limit", limit, 0);
-      folder.write(`${prefix}.limit_in_bytes`, value);
-      // Reserved pages have an account of their own since Linux 5.7.
-      if (folder.has(`${prefix}.rsvd.limit_in_bytes`)) folder.write(`${prefix}.rsvd.limit_in_bytes`, value);
-    }
+    setHugePageLimits(folder, hugepageLimits, "limit_in_bytes");
   },
   readStats(folder, stats) {
     for (const size of pageSizesIn(folder)) {
