@@ -1,7 +1,7 @@
 // dist/cli/oci-bundle.cjs: the OCI runtime's modules as one script, for a quick start (bin/load-oci.cjs).
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join, posix } from "node:path";
-import ts from "typescript";
 import { ROOT } from "./project.mjs";
 
 const DIST = join(ROOT, "dist");
@@ -11,6 +11,8 @@ const OUTPUT = join(DIST, "cli/oci-bundle.cjs");
 /** A module and what it imports, as CommonJS, into `modules`. */
 function collect(name, modules) {
   if (modules.has(name)) return;
+  // Not imported above: npm start and npm test load this module before they install TypeScript.
+  const ts = createRequire(import.meta.url)("typescript");
   const source = readFileSync(join(DIST, name), "utf8").replace(/^\/\/# sourceMappingURL=.*$/m, "");
   const compilerOptions = { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022, removeComments: true };
   const { outputText } = ts.transpileModule(source, { compilerOptions });
