@@ -165,6 +165,7 @@ export const TSC_OFFSET = 0x640; // i64
 export const FPU_BLOCKED = 0x648; // u32: 0 usable, else the vector that x87 raises now: 7 for CR0.EM or TS
 export const SSE_BLOCKED = 0x64c; // u32: 0 usable, else the vector that SSE raises now: 6 for CR0.EM or no OSFXSR, 7 for TS
 export const FPU_PENDING = 0x650; // u32: an unmasked x87 exception waits for the next waiting instruction (mirrors FSW.ES)
+export const AVX_BLOCKED = 0x654; // u32: 0 usable, else the vector that AVX raises now: 6 for no OSXSAVE or XCR0 without SSE and AVX, 7 for TS
 export const CPUID_COUNT = 0x658; // u32
 export const MMU_GENERATION = 0x65c; // u32
 
@@ -178,6 +179,7 @@ export const FDP = 0x718; // u64
 export const FCS = 0x720;
 export const FDS = 0x724;
 export const MXCSR = 0x728;
+export const PKRU = 0x72c; // u32
 export const ST = 0x730; // 8 physical registers of 16 bytes: significand u64, sign and exponent u16. MMn is the significand of physical register n.
 export const XMM = 0x800; // 16 registers of 32 bytes: XMM low, upper half of YMM high
 
@@ -186,6 +188,11 @@ export const DEBUG_BP = 0xa00; // 32 u64 linear addresses
 export const DEBUG_WP = 0xb00; // 16 entries of 16 bytes: u64 linear address, u32 size, u32 access: 1 write, 2 read, 3 both
 export const MAX_BREAKPOINTS = 32;
 export const MAX_WATCHPOINTS = 16;
+
+// Operands of AVX instructions while one executes, as vector registers that SSE's handlers can address: 4 of 32 bytes,
+// their numbers counted from XMM; and the record that those see.
+export const AVX_STAGE = 0xc00; // to 0xc7f
+export const AVX_RECORD = 0xc80; // 32 bytes
 
 // The local APIC: its register page, register i at APIC + i * 16, then what the page does not show.
 export const APIC = 0x1000; // 4 KiB

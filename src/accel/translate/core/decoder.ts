@@ -9,7 +9,8 @@ import {
   FEATURE_SYSCALL, FEATURE_TSC, FEATURE_BMI1, FEATURE_XSAVE, FEATURE_XSAVEC, FEATURE_XSAVEOPT, FEATURE_XSAVES,
   FEATURE_AVX,
 } from "../feature-bits";
-import { MODE_64, MODE_SIZE } from "./mode-bits";
+import { AVX_256, AVX_KIND_SHIFT, OP_VZEROALL, OP_VZEROUPPER } from "./avx-ops";
+import { MODE_64, MODE_REAL, MODE_SIZE } from "./mode-bits";
 import {
   OP_EMMS, OP_FEMMS, OP_FWAIT, OP_FXRSTOR, OP_FXSAVE, OP_LDMXCSR, OP_STMXCSR, OP_XRSTOR, OP_XRSTORS, OP_XSAVE,
   OP_XSAVEC, OP_XSAVEOPT, OP_XSAVES,
@@ -18,11 +19,16 @@ import * as I from "./ops-integer";
 import * as S from "./ops-system";
 import { OPS_X87 } from "./ops";
 import {
-  F_EA_SPECIAL, F_LOCK, F_LONG, F_MODREG, F_OSIZE16, F_REPE, F_REPNE, F_REXW, REC_ASIZE, REC_BASE, REC_DISP,
+  F_EA_SPECIAL, F_LOCK, F_LONG, F_MODREG, F_OSIZE16, F_REPE, F_REPNE, F_REXW, REC_ASIZE, REC_AUX, REC_BASE, REC_DISP,
   REC_FLAGS, REC_IMM, REC_INDEX, REC_IPOFF, REC_LEN, REC_MODRM, REC_OP, REC_OSIZE, REC_REG, REC_RM, REC_SCALE,
   REC_SEG,
 } from "./record";
 import { SSE_FEATURE_SHIFT, SSE_IMM_SHIFT, SSE_IMPLICIT_RDI, SSE_MEM, SSE_REG, sseDecode } from "./sse-decode";
+import {
+  VEX_FEATURE_SHIFT, VEX_IMM, VEX_IMPLICIT_RDI, VEX_KIND_SHIFT, VEX_MEM, VEX_REG, VEX_SWAP, VEX_VVVV, isVexGeneral,
+  vexDecode,
+} from "./vex-decode";
+import { GENERAL_FEATURE_SHIFT, GENERAL_IMM, decodeVexGeneral } from "./vex-general";
 
 // What decode answers.
 export const DECODE_NEXT: u32 = 0; // the block goes on
@@ -38,6 +44,7 @@ let short: bool = false;
 let cpu: usize = 0;
 let rec: usize = 0;
 let long: bool = false;
+let vexAllowed: bool = false;
 let flags: u32 = 0;
 let rex: u32 = 0;
 let hasRex: bool = false;
@@ -241,6 +248,7 @@ export function decode(vcpu: usize, at: usize, start: usize, available: u32, ipO
   end = DECODE_NEXT;
   const size = mode & MODE_SIZE;
   long = size == MODE_64;
+  vexAllowed = (mode & MODE_REAL) == 0;
   flags = long ? F_LONG : 0;
   rex = 0;
   hasRex = false;
@@ -662,13 +670,13 @@ function oneByte(code: u32): void {
       return;
     case 0xc4:
     case 0xc5:
-      if (long) {
-        vex();
+      if (long || (vexAllowed && cursor < limit && load<u8>(cursor) >= 0xc0)) {
+        vex(code);
         return;
       }
       modRm();
       if (isReg()) {
-        vex();
+        undefinedOpcode();
         return;
       }
       setReg(osize);
@@ -1031,10 +1039,86 @@ function group45(code: u32): void {
   }
 }
 
-// VEX: no model of this core has AVX, so that C4 and C5 are undefined.
-function vex(): void {
-  if (has(FEATURE_AVX)) system(S.OP_UNIMPLEMENTED);
-  else undefinedOpcode();
+// C4 and C5 as VEX prefixes. Intel SDM vol. 2, 2.3.
+function vex(code: u32): void {
+  const forbidden = hasRex || (flags & (F_LOCK | F_OSIZE16 | F_REPE | F_REPNE)) != 0;
+  let payload = byte();
+  let map: u32 = 1;
+  let w: u32 = 0;
+  rex = payload & 0x80 ? 0 : 4;
+  if (code == 0xc4) {
+    map = payload & 31;
+    rex |= (~payload >> 5) & 3;
+    payload = byte();
+    w = payload >> 7;
+  }
+  const vvvv = (~payload >> 3) & 15;
+  const l = (payload >> 2) & 1;
+  const prefix = payload & 3;
+  const opcode = byte();
+  if (!long) rex = 0;
+  else if (w) {
+    rex |= 8;
+    flags |= F_REXW;
+  }
+  if (forbidden || map == 0 || map > 3) {
+    undefinedOpcode();
+    return;
+  }
+  if (map == 1 && opcode == 0x77) {
+    if (prefix == 0 && vvvv == 0 && has(FEATURE_AVX)) op(l ? OP_VZEROALL : OP_VZEROUPPER);
+    else undefinedOpcode();
+    return;
+  }
+  const modrmAt = cursor;
+  const next = byte();
+  if (short) return;
+  cursor = modrmAt;
+  modRm();
+  if (isVexGeneral(map, opcode)) vexGeneral(decodeVexGeneral(map, opcode, prefix, l, next, vvvv), vvvv);
+  else vexVector(vexDecode(map, opcode, prefix, next, w, l, long ? 1 : 0), vvvv, l);
+}
+
+// The register that VEX.vvvv names: outside 64-bit mode there are eight.
+function vexRegister(vvvv: u32): u32 {
+  return long ? vvvv : vvvv & 7;
+}
+
+function vexGeneral(answer: u64, vvvv: u32): void {
+  if (answer == 0 || !has(<u32>(answer >> GENERAL_FEATURE_SHIFT) & 0xfff)) {
+    undefinedOpcode();
+    return;
+  }
+  osize = rex & 8 ? 8 : 4;
+  setReg(osize);
+  setRm(osize);
+  store<u32>(rec, vexRegister(vvvv) << 3, REC_AUX);
+  if (answer & GENERAL_IMM) imm(<u64>byte());
+  op(<u32>answer & 0xffff);
+}
+
+function vexVector(answer: u64, vvvv: u32, l: u32): void {
+  const allowed = isReg() ? VEX_REG : VEX_MEM;
+  if (answer == 0 || (answer & allowed) == 0 || !has(<u32>(answer >> VEX_FEATURE_SHIFT) & 0xfff)) {
+    undefinedOpcode();
+    return;
+  }
+  if (vvvv != 0 && (answer & VEX_VVVV) == 0) {
+    undefinedOpcode();
+    return;
+  }
+  const reg = <u8>(field() | ((rex & 4) << 1));
+  store<u8>(rec, reg, REC_REG);
+  if (isReg()) {
+    const rm = <u8>((modrm & 7) | ((rex & 1) << 3));
+    store<u8>(rec, answer & VEX_SWAP ? reg : rm, REC_RM);
+    if (answer & VEX_SWAP) store<u8>(rec, rm, REC_REG);
+  }
+  if (answer & VEX_IMPLICIT_RDI) implicitMemory(7 << 3, DS);
+  if (answer & VEX_IMM) imm(<u64>byte());
+  const kind = <u32>(answer >> VEX_KIND_SHIFT) & 15;
+  store<u32>(rec, vexRegister(vvvv) | (l ? AVX_256 : 0) | (kind << AVX_KIND_SHIFT), REC_AUX);
+  op(<u32>answer & 0xffff);
 }
 
 // ---- Two-byte opcodes.

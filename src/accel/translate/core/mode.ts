@@ -1,13 +1,13 @@
 // State that follows from control registers, CS, SS and CPL: the MODE word, the TLB in use, and whether
 // x87 and SSE are usable.
 import {
-  CPL, CR0, CR4, CS, FPU_BLOCKED, INTERRUPT_CHECK, LINEAR_BITS, MODE, MSR_EFER, RFLAGS, SEG_ATTR, SEG_BASE, SEG_BYTES,
-  SEG_LIMIT, SEGMENTS, SS, SSE_BLOCKED,
+  AVX_BLOCKED, CPL, CR0, CR4, CS, FPU_BLOCKED, INTERRUPT_CHECK, LINEAR_BITS, MODE, MSR_EFER, RFLAGS, SEG_ATTR, SEG_BASE, SEG_BYTES,
+  SEG_LIMIT, SEGMENTS, SS, SSE_BLOCKED, XCR0,
 } from "../layout";
 import { NM, UD } from "./exceptions";
 import { VM } from "./flags";
 import { selectTlb } from "./mmu";
-import { MODE_16, MODE_32, MODE_64, MODE_CS_LIMITED, MODE_STACK32 } from "./mode-bits";
+import { MODE_16, MODE_32, MODE_64, MODE_CS_LIMITED, MODE_REAL, MODE_STACK32 } from "./mode-bits";
 import { ATTR_DB, ATTR_DPL_SHIFT, ATTR_L } from "./segment-bits";
 
 export const CR0_PE: u64 = 1;
@@ -39,6 +39,8 @@ export const CR4_PCIDE: u64 = 1 << 17;
 export const CR4_OSXSAVE: u64 = 1 << 18;
 export const CR4_SMEP: u64 = 1 << 20;
 export const CR4_SMAP: u64 = 1 << 21;
+/** SSE and AVX state: what AVX instructions need. */
+export const XCR0_AVX: u64 = 6;
 export const EFER_SCE: u64 = 1;
 export const EFER_LME: u64 = 1 << 8;
 export const EFER_LMA: u64 = 1 << 10;
@@ -67,6 +69,7 @@ export function refreshMode(cpu: usize): void {
     mode = MODE_64;
   } else {
     if (code & ATTR_DB) mode = MODE_32;
+    if (!isProtected(cpu) || (load<u64>(cpu, RFLAGS) & VM) != 0) mode |= MODE_REAL;
     if (load<u32>(cpu, SEGMENTS + SS * SEG_BYTES + SEG_ATTR) & ATTR_DB) mode |= MODE_STACK32;
     const base = load<u64>(cpu, SEGMENTS + CS * SEG_BYTES + SEG_BASE);
     if (base != 0 || load<u32>(cpu, SEGMENTS + CS * SEG_BYTES + SEG_LIMIT) != 0xffffffff) mode |= MODE_CS_LIMITED;
@@ -75,7 +78,7 @@ export function refreshMode(cpu: usize): void {
   selectTlb(cpu);
 }
 
-/** Recomputes what CR0 and CR4 say of x87 and SSE. */
+/** Recomputes what CR0, CR4 and XCR0 say of x87, SSE and AVX. */
 export function refreshFpu(cpu: usize): void {
   const cr0 = load<u64>(cpu, CR0);
   const switched = (cr0 & CR0_TS) != 0;
@@ -83,6 +86,8 @@ export function refreshFpu(cpu: usize): void {
   store<u32>(cpu, switched || emulated ? NM : 0, FPU_BLOCKED);
   const off = emulated || (load<u64>(cpu, CR4) & CR4_OSFXSR) == 0;
   store<u32>(cpu, off ? UD : switched ? NM : 0, SSE_BLOCKED);
+  const avx = (load<u64>(cpu, CR4) & CR4_OSXSAVE) != 0 && (load<u64>(cpu, XCR0) & XCR0_AVX) == XCR0_AVX;
+  store<u32>(cpu, !avx ? UD : switched ? NM : 0, AVX_BLOCKED);
 }
 
 /** CPL from SS, or 3 in virtual-8086 mode and 0 in real mode. After the host wrote the state. */

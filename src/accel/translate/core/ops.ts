@@ -12,4 +12,6 @@ export const OPS_X87: u32 = 0x400;
 export const OPS_FPU_STATE: u32 = 0x680;
 /** MMX, SSE to SSE4.2, AES, PCLMULQDQ, SHA: sse.ts. */
 export const OPS_SSE: u32 = 0x700;
-export const OPS_END: u32 = 0xc00;
+/** VEX-encoded instructions on vector registers: avx.ts. */
+export const OPS_AVX: u32 = 0xc00;
+export const OPS_END: u32 = 0x1000;

@@ -1,9 +1,11 @@
 // SSE and MMX instructions: availability, the hot ones themselves, the others by kind.
 import { GPR, SSE_BLOCKED, XMM } from "../layout";
+import { execAvx } from "./avx";
 import { eaSized } from "./ea";
 import { raise } from "./exceptions";
 import { read128, read32, read64, write128, write32, write64 } from "./memory";
 import { execMmx, execMmxToXmm, storeMasked } from "./mmx";
+import { OPS_AVX } from "./ops";
 import { F_REXW, REC_FLAGS } from "./record";
 import { execAes, execAesKeygenAssist } from "./sse-aes";
 import { execCarrylessMultiply } from "./sse-clmul";
@@ -40,10 +42,11 @@ import { execSha } from "./sse-sha";
 import { execExtend, execShiftImmediate, execShuffle } from "./sse-shuffle";
 import { execStringCompare } from "./sse-string";
 
-/** Executes an operation of sse-ops.ts. */
+/** Executes an operation of sse-ops.ts, or one of avx-ops.ts. */
 export function execSse(cpu: usize, rec: usize, op: u32): void {
   if (op >= OPS_MMX) {
-    execMmx(cpu, rec, op);
+    if (op >= OPS_AVX) execAvx(cpu, rec, op);
+    else execMmx(cpu, rec, op);
     return;
   }
   const blocked = load<u32>(cpu, SSE_BLOCKED);

@@ -179,7 +179,7 @@ function writeCr4(cpu: usize, value: u64): void {
   }
   store<u64>(cpu, value, CR4);
   if ((changed & (CR4_PGE | CR4_PAE | CR4_PSE | CR4_PCIDE | CR4_SMEP | CR4_SMAP)) != 0) flushTlb(cpu);
-  if ((changed & CR4_OSFXSR) != 0) refreshFpu(cpu);
+  if ((changed & (CR4_OSFXSR | CR4_OSXSAVE)) != 0) refreshFpu(cpu);
   refreshMode(cpu);
 }
 
@@ -573,6 +573,7 @@ function xsetbv(cpu: usize): void {
   if (load<u32>(cpu, RCX) != 0 || (value & ~valid) != 0 || (value & 1) == 0) raiseGP(cpu);
   if ((value & 6) == 4) raiseGP(cpu);
   store<u64>(cpu, value, XCR0);
+  refreshFpu(cpu);
 }
 
 function xgetbv(cpu: usize): void {
