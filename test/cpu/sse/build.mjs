@@ -28,12 +28,17 @@ export function buildNative() {
 }
 
 /** The core's side as wasm bytes. */
-export async function buildCore() {
+export function buildCore() {
+  return buildEntry(join(here, "sse.entry.ts"));
+}
+
+/** A file that exports parts of the core, as wasm bytes. */
+export async function buildEntry(entry) {
   const path = join(mkdtempSync(join(tmpdir(), "sse-")), "core.wasm");
   const options = ["-O3", "--runtime", "stub", "--importMemory", "--noAssert", "--memoryBase", "4096"];
   options.push("--enable", "simd,bulk-memory,sign-extension,nontrapping-f2i", "--disableWarning", "112");
   options.push("--initialMemory", "2560", "--maximumMemory", "65536");
-  const { error, stderr } = await asc.main([join(here, "sse.entry.ts"), "-o", path, ...options]);
+  const { error, stderr } = await asc.main([entry, "-o", path, ...options]);
   if (error) throw new Error(`${error.message}\n${stderr}`);
   return readFileSync(path);
 }

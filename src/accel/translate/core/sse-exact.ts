@@ -48,10 +48,16 @@ const MIN32: u64 = 1 << 23;
 let mxcsr: u32 = 0;
 let flags: u32 = 0;
 // The operand that `unpack` took apart: sig has its leading bit at 62, the exponent is biased.
-let unpackedExp: i32 = 0;
+export let unpackedExp: i32 = 0;
 
 export function begin(cpu: usize): void {
   mxcsr = load<u32>(cpu, MXCSR);
+  flags = 0;
+}
+
+/** `begin` with a rounding mode of the instruction's own; results are not flushed to zero. */
+export function beginRounding(cpu: usize, mode: u32): void {
+  mxcsr = (load<u32>(cpu, MXCSR) & ~(FTZ | (3 << RC_SHIFT))) | (mode << RC_SHIFT);
   flags = 0;
 }
 
@@ -90,13 +96,13 @@ function raiseFlags(cpu: usize, exceptions: u32): void {
 
 // @ts-ignore: decorator
 @inline
-function jam(sig: u64, count: u32): u64 {
+export function jam(sig: u64, count: u32): u64 {
   if (count > 63) return sig != 0 ? 1 : 0;
   return (sig >> count) | (((sig & (((<u64>1) << count) - 1)) != 0) ? 1 : 0);
 }
 
 /** The significand of a finite non-zero number, leading bit at 62; unpackedExp gets its exponent. */
-function unpack(magnitude: u64, fraction: i32): u64 {
+export function unpack(magnitude: u64, fraction: i32): u64 {
   const exp = <i32>(magnitude >> fraction);
   let sig = magnitude & (((<u64>1) << fraction) - 1);
   if (exp == 0) {
@@ -109,11 +115,11 @@ function unpack(magnitude: u64, fraction: i32): u64 {
   return sig << (62 - fraction);
 }
 
-/** `sign` at its place; sig's leading bit at 62 and its lowest bit sticky; exp biased, of any size. */
-function roundPack(sign: u64, exp0: i32, sig0: u64, fraction: i32): u64 {
+/** `sign` at its place; sig's leading bit at 62 and its lowest bit sticky; exp biased, of any size. fraction 52, 23 or 10. */
+export function roundPack(sign: u64, exp0: i32, sig0: u64, fraction: i32): u64 {
   let exp = exp0;
   let sig = sig0;
-  const maxExp = fraction == 52 ? 0x7ff : 0xff;
+  const maxExp = fraction == 52 ? 0x7ff : fraction == 23 ? 0xff : 0x1f;
   const shift = 62 - fraction;
   const mask = ((<u64>1) << shift) - 1;
   const half = (<u64>1) << (shift - 1);
@@ -158,7 +164,7 @@ function roundPack(sign: u64, exp0: i32, sig0: u64, fraction: i32): u64 {
   return sign | (((<u64>(exp - 1)) << fraction) + sig);
 }
 
-function mulHigh(a: u64, b: u64): u64 {
+export function mulHigh(a: u64, b: u64): u64 {
   const al = a & 0xffffffff;
   const ah = a >> 32;
   const bl = b & 0xffffffff;
