@@ -10,7 +10,7 @@ import {
   TR, WATCH_HIT,
 } from "../layout";
 import { count } from "./blocks";
-import { DB, DE, DF, GP, NP, PF, SSF, TS, raiseError, unimplemented } from "./exceptions";
+import { DB, DE, DF, GP, NP, PF, SSF, TS, raiseError } from "./exceptions";
 import { IF, NT, RF, TF, VM, getFlags, setFlags } from "./flags";
 import { hostAcknowledgePic, unwind } from "./host";
 import { apicAcknowledge, apicPendingVector, apicTakesExtInt, apicWantsAttention } from "./lapic";
@@ -27,6 +27,7 @@ import {
   readDescriptor, realSegment, seg, segSelector, setAccessed, setCodeSegment,
 } from "./segments";
 import { setStackPointer, stackMask, stackPointer, stackWrite } from "./stack";
+import { taskGateInterrupt } from "./task-switch";
 
 const RSP: usize = GPR + 4 * 8;
 const DR6: usize = DR + 48;
@@ -67,6 +68,11 @@ export function attention(cpu: usize): u32 {
     store<u32>(cpu, 0, SHADOW);
     store<u32>(cpu, (load<u64>(cpu, RFLAGS) & TF) != 0 ? 1 : 0, STEP_TRAP);
     return ATTENTION_STEP;
+  }
+  const trapped = load<u64>(cpu, DEBUG_PENDING);
+  if (trapped != 0) {
+    debugTrap(cpu, trapped);
+    if (load<u32>(cpu, EXIT_REASON) != 0) return ATTENTION_LEAVE;
   }
   if (load<u32>(cpu, NMI_PENDING) != 0 && load<u32>(cpu, NMI_MASKED) == 0) {
     store<u32>(cpu, 0, NMI_PENDING);
@@ -173,13 +179,7 @@ export function stepTrap(cpu: usize): bool {
   if (pending != 0) {
     if (load<u32>(cpu, SHADOW) == 2) store<u64>(cpu, pending & ~DR6_BS, DEBUG_PENDING);
     else {
-      store<u64>(cpu, 0, DEBUG_PENDING);
-      store<u32>(cpu, EVENT_EXCEPTION, EXC_PENDING);
-      store<u32>(cpu, DB, EXC_VECTOR);
-      store<u32>(cpu, 0, EXC_HAS_ERROR);
-      store<u32>(cpu, DEBUG_TRAP, EXC_ERROR);
-      store<u64>(cpu, pending, EXC_PAYLOAD);
-      deliverPending(cpu);
+      debugTrap(cpu, pending);
       if (load<u32>(cpu, EXIT_REASON) != 0) return true;
     }
   }
@@ -194,6 +194,17 @@ export function stepTrap(cpu: usize): bool {
     return true;
   }
   return false;
+}
+
+// #DB after an instruction, with these bits for DR6.
+function debugTrap(cpu: usize, conditions: u64): void {
+  store<u64>(cpu, 0, DEBUG_PENDING);
+  store<u32>(cpu, EVENT_EXCEPTION, EXC_PENDING);
+  store<u32>(cpu, DB, EXC_VECTOR);
+  store<u32>(cpu, 0, EXC_HAS_ERROR);
+  store<u32>(cpu, DEBUG_TRAP, EXC_ERROR);
+  store<u64>(cpu, conditions, EXC_PAYLOAD);
+  deliverPending(cpu);
 }
 
 // ---- Exceptions.
@@ -381,8 +392,8 @@ function deliverProtected(cpu: usize, vector: u32, kind: u32, hasError: bool, er
   const external: u32 = kind == EVENT_SOFTWARE ? 0 : 1;
   const type = readGate(cpu, vector, kind, 8);
   if (type == SYS_TASK_GATE) {
-    store<u32>(cpu, 0, DELIVERING);
-    unimplemented(cpu);
+    taskGateInterrupt(cpu, gateLow, flags, external, hasError, error);
+    return;
   }
   const wide = (type & 8) != 0;
   const size: u32 = wide ? 4 : 2;
@@ -490,7 +501,8 @@ function outsideStack(attributes: u32, limit: u64, bottom: u64, total: u32): boo
   return attributes & ATTR_DOWN ? bottom <= limit || last > top : last > limit;
 }
 
-function checkStackLive(cpu: usize, bottom: u64, total: u32, external: u32): void {
+/** Likewise for the stack in use, and its pages are writable; else #SS without a selector, or #PF. */
+export function checkStackLive(cpu: usize, bottom: u64, total: u32, external: u32): void {
   const ss = seg(cpu, SS);
   const outside = outsideStack(load<u32>(ss, SEG_ATTR), <u64>load<u32>(ss, SEG_LIMIT), bottom, total);
   if (outside) raiseError(cpu, SSF, external);

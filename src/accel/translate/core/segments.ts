@@ -141,6 +141,15 @@ export function realSegment(cpu: usize, number: u32, selector: u32): void {
   }
 }
 
+/** A segment register as virtual-8086 mode has it: base 16 times the selector, 64 KiB, writable data of ring 3. */
+export function virtual86Segment(cpu: usize, number: u32, selector: u32): void {
+  const at = seg(cpu, number);
+  store<u32>(at, selector & 0xffff, SEG_SELECTOR);
+  store<u64>(at, <u64>(selector & 0xffff) << 4, SEG_BASE);
+  store<u32>(at, 0xffff, SEG_LIMIT);
+  store<u32>(at, ATTR_P | ATTR_S | (3 << ATTR_DPL_SHIFT) | ATTR_WRITABLE | ATTR_ACCESSED, SEG_ATTR);
+}
+
 /** MOV, POP and LxS to ES, SS, DS, FS or GS. */
 export function loadSegment(cpu: usize, number: u32, selector: u32): void {
   if (!isProtected(cpu) || (load<u64>(cpu, RFLAGS) & VM) != 0) {

@@ -16,7 +16,7 @@ import { eaSized, effectiveOffset } from "./ea";
 import { privilegedInterrupt, softwareInterrupt } from "./events";
 import { DB, GP, NP, UD, leave, raise, raiseError, raiseGP, unimplemented } from "./exceptions";
 import {
-  AC, ARITHMETIC, CF, DF, ID, IF, IOPL, NT, RF, TF, VIF, VIP, VM, ZF, arithmeticFlags, condition, getFlags, setArith,
+  AC, ARITHMETIC, CF, DF, ID, IF, IOPL, NT, RF, TF, VM, ZF, arithmeticFlags, condition, getFlags, setArith,
   setFlags,
 } from "./flags";
 import { hostPortRead, hostPortWrite, hostRandom } from "./host";
@@ -41,9 +41,12 @@ import {
   descriptorAt, descriptorAttributes, descriptorBase, descriptorLimit, dplOf, inTable, isNull, loadSegment, seg,
   segSelector, segmentLinear,
 } from "./segments";
-import { pop, push, setStackPointer, stackPointer, stackRead } from "./stack";
+import { push, setStackPointer, stackPointer, stackRead } from "./stack";
 import { farCall, farJump, farReturn, interruptReturn, syscall, sysenter, sysexit, sysret } from "./transfer";
 import { tscNow } from "./tsc";
+import {
+  clearInterruptFlag, isVirtual86, redirectInterrupt, setInterruptFlag, usesVirtualFlag, virtualFlags, withVirtualFlags,
+} from "./vm86";
 
 const RAX: usize = GPR;
 const RCX: usize = GPR + 8;
@@ -94,11 +97,8 @@ function intercept(cpu: usize, bit: u32): void {
 function ringZero(cpu: usize): void {
   if (load<u32>(cpu, CPL) != 0) raiseGP(cpu);
 }
-function virtual86(cpu: usize): bool {
-  return (load<u64>(cpu, RFLAGS) & VM) != 0;
-}
 function protectedOnly(cpu: usize): void {
-  if (!isProtected(cpu) || virtual86(cpu)) raise(cpu, UD);
+  if (!isProtected(cpu) || isVirtual86(cpu)) raise(cpu, UD);
 }
 // SGDT, SIDT, SLDT, STR and SMSW outside ring 0.
 function userModePrevention(cpu: usize): void {
@@ -411,62 +411,40 @@ function adjustRpl(cpu: usize, rec: usize): void {
 // ---- Flags.
 
 function pushFlags(cpu: usize, rec: usize): void {
-  if (virtual86(cpu) && ioplOf(cpu) < 3) raiseGP(cpu);
-  push(cpu, size(rec), getFlags(cpu) & ~(RF | VM));
+  const bytes = size(rec);
+  const virtual = isVirtual86(cpu) && usesVirtualFlag(cpu, bytes);
+  const flags = getFlags(cpu) & ~(RF | VM);
+  push(cpu, bytes, virtual ? virtualFlags(flags) : flags);
 }
 
 function popFlags(cpu: usize, rec: usize): void {
   const bytes = size(rec);
   const old = getFlags(cpu);
   const cpl = load<u32>(cpu, CPL);
-  const iopl = ioplOf(cpu);
-  if (virtual86(cpu) && iopl < 3) raiseGP(cpu);
-  const value = pop(cpu, bytes);
-  let changeable = ARITHMETIC | TF | DF | NT | AC | ID;
-  if (cpl <= iopl) changeable |= IF;
-  if (cpl == 0) changeable |= IOPL;
-  if (bytes == 2) changeable &= 0xffff;
-  let now = (old & ~changeable) | (value & changeable);
-  if (bytes != 2) now &= ~RF;
+  const virtual = isVirtual86(cpu) && usesVirtualFlag(cpu, bytes);
+  const sp = stackPointer(cpu);
+  const value = stackRead(cpu, sp, bytes);
+  let now: u64;
+  if (virtual) now = withVirtualFlags(cpu, old, value);
+  else {
+    let changeable = ARITHMETIC | TF | DF | NT | AC | ID;
+    if (cpl <= ioplOf(cpu)) changeable |= IF;
+    if (cpl == 0) changeable |= IOPL;
+    if (bytes == 2) changeable &= 0xffff;
+    now = (old & ~changeable) | (value & changeable);
+    if (bytes != 2) now &= ~RF;
+  }
+  setStackPointer(cpu, sp + bytes);
   setFlags(cpu, now);
   if (((old ^ now) & AC) != 0) selectTlb(cpu);
   if (((old ^ now) & (IF | TF)) != 0) checkInterrupts(cpu);
-}
-
-// Whether CLI and STI above IOPL act on VIF: protected-mode virtual interrupts, CR4.PVI. Without it they are #GP(0).
-function virtualInterrupts(cpu: usize): bool {
-  if (!isProtected(cpu) || load<u32>(cpu, CPL) <= ioplOf(cpu)) return false;
-  if (virtual86(cpu) || load<u32>(cpu, CPL) != 3 || (load<u64>(cpu, CR4) & CR4_PVI) == 0) raiseGP(cpu);
-  return true;
-}
-
-function clearInterrupts(cpu: usize): void {
-  if (virtualInterrupts(cpu)) {
-    store<u64>(cpu, load<u64>(cpu, RFLAGS) & ~VIF, RFLAGS);
-    return;
-  }
-  store<u64>(cpu, load<u64>(cpu, RFLAGS) & ~IF, RFLAGS);
-}
-
-function setInterrupts(cpu: usize): void {
-  const flags = load<u64>(cpu, RFLAGS);
-  if (virtualInterrupts(cpu)) {
-    if (flags & VIP) raiseGP(cpu);
-    store<u64>(cpu, flags | VIF, RFLAGS);
-    return;
-  }
-  if ((flags & IF) == 0) {
-    store<u64>(cpu, flags | IF, RFLAGS);
-    store<u32>(cpu, SHADOW_STI, SHADOW);
-    checkInterrupts(cpu);
-  }
 }
 
 // ---- Ports.
 
 // IOPL, or the TSS's permission bitmap. SDM vol. 1 19.5.
 function checkPort(cpu: usize, port: u32, bytes: u32): void {
-  if (!isProtected(cpu) || (load<u32>(cpu, CPL) <= ioplOf(cpu) && !virtual86(cpu))) return;
+  if (!isProtected(cpu) || (load<u32>(cpu, CPL) <= ioplOf(cpu) && !isVirtual86(cpu))) return;
   const tr = seg(cpu, TR);
   const limit = load<u32>(tr, SEG_LIMIT);
   if ((load<u32>(tr, SEG_ATTR) & 8) == 0 || limit < 103) raiseGP(cpu);
@@ -712,8 +690,8 @@ export function execSystem(cpu: usize, rec: usize, op: u32): void {
       farReturn(cpu, load<u64>(rec, REC_IMM), size(rec));
       return;
     case S.OP_INT:
-      if (virtual86(cpu) && ioplOf(cpu) < 3) raiseGP(cpu);
       intercept(cpu, ON_SOFTWARE_INTERRUPT);
+      if (isVirtual86(cpu) && redirectInterrupt(cpu, load<u32>(rec, REC_IMM))) return;
       softwareInterrupt(cpu, load<u32>(rec, REC_IMM));
       return;
     case S.OP_INT3:
@@ -752,10 +730,13 @@ export function execSystem(cpu: usize, rec: usize, op: u32): void {
       checkInterrupts(cpu);
       return;
     case S.OP_CLI:
-      clearInterrupts(cpu);
+      clearInterruptFlag(cpu);
       return;
     case S.OP_STI:
-      setInterrupts(cpu);
+      if (setInterruptFlag(cpu)) {
+        store<u32>(cpu, SHADOW_STI, SHADOW);
+        checkInterrupts(cpu);
+      }
       return;
     case S.OP_PUSHF:
       pushFlags(cpu, rec);

@@ -1,27 +1,29 @@
 // Far transfers: JMP, CALL and RET between segments, call gates, IRET, SYSCALL and SYSENTER and their
 // returns. Intel SDM vol. 2 (the instructions) and vol. 3A 5.8; AMD APM vol. 3.
 import {
-  COUNT_SYSCALLS, CPL, CR4, CS, DR, DS, ES, FS, GPR, GS, INTERRUPT_CHECK, MSR_CSTAR, MSR_EFER, MSR_FMASK, MSR_LSTAR, MSR_STAR, MSR_SYSENTER_CS,
+  COUNT_SYSCALLS, CPL, CS, DR, DS, ES, FS, GPR, GS, INTERRUPT_CHECK, MSR_CSTAR, MSR_EFER, MSR_FMASK, MSR_LSTAR, MSR_STAR, MSR_SYSENTER_CS,
   MSR_SYSENTER_EIP, MSR_SYSENTER_ESP, NMI_MASKED, RFLAGS, RIP, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SS, STEP_TRAP,
   TR,
 } from "../layout";
 import { count } from "./blocks";
 import { isIntel } from "./cpu-features";
 import { checkStack, innerDescriptor, innerPointer, innerPush, innerSelector, innerStack } from "./events";
-import { GP, NP, SSF, TS, UD, raise, raiseError, raiseGP, unimplemented } from "./exceptions";
+import { GP, NP, SSF, TS, UD, raise, raiseError, raiseGP } from "./exceptions";
 import { AC, DF, ID, IF, IOPL, NT, RF, TF, VIF, VIP, VM, ARITHMETIC, getFlags, setFlags } from "./flags";
 import { sysRead64, sysWrite64 } from "./memory";
-import { CR4_VME, EFER_SCE, is64, isLongMode, isProtected, refreshMode } from "./mode";
+import { EFER_SCE, is64, isLongMode, isProtected, refreshMode } from "./mode";
 import { canonical, probeWriteSystem } from "./mmu";
 import {
   ATTR_CODE, ATTR_CONFORMING, ATTR_DB, ATTR_DPL_SHIFT, ATTR_G, ATTR_L, ATTR_P, ATTR_S, ATTR_WRITABLE, SYS_CALL,
-  SYS_CALL16, SYS_TASK_GATE, SYS_TSS, SYS_TSS16,
+  SYS_CALL16, SYS_TASK_GATE, SYS_TSS16,
 } from "./segment-bits";
 import {
   descriptorAt, descriptorAttributes, descriptorBase, descriptorLimit, dplOf, dropDataSegments, fillSegment, inTable,
-  isNull, nullStack, readDescriptor, realSegment, seg, segSelector, setAccessed, setCodeSegment,
+  isNull, nullStack, readDescriptor, realSegment, seg, segSelector, setAccessed, setCodeSegment, virtual86Segment,
 } from "./segments";
 import { setStackPointer, stackLinear, stackMask, stackPointer, stackRead, stackWrite } from "./stack";
+import { SWITCH_CALL, SWITCH_JUMP, farTask, taskReturn } from "./task-switch";
+import { usesVirtualFlag, withVirtualFlags } from "./vm86";
 
 const RCX: usize = GPR + 8;
 const RDX: usize = GPR + 2 * 8;
@@ -87,8 +89,11 @@ export function farJump(cpu: usize, selector: u32, offset: u64, size: u32): void
     refreshMode(cpu);
     return;
   }
-  const type = attributes & 15;
-  readCallGate(cpu, selector, descriptor, at, type);
+  if (namesTask(cpu, attributes)) {
+    farTask(cpu, selector, descriptor, SWITCH_JUMP);
+    return;
+  }
+  readCallGate(cpu, selector, descriptor, at);
   const code = readDescriptor(cpu, gateSelector, GP, 0);
   const codeAt = descriptorAt;
   const codeAttributes = descriptorAttributes(code);
@@ -108,16 +113,21 @@ let gateOffset: u64 = 0;
 let gateWords: u32 = 0;
 let gateSize: u32 = 4;
 
-// Reads a call gate into gateSelector and its companions. Task switches are not built.
-function readCallGate(cpu: usize, selector: u32, descriptor: u64, at: u64, type: u32): void {
+// Whether a system descriptor leads to another task: a TSS, also one that is busy, or a task gate. Not in long mode.
+function namesTask(cpu: usize, attributes: u32): bool {
+  if (isLongMode(cpu)) return false;
+  const type = attributes & 15;
+  return type == SYS_TASK_GATE || (type & ~10) == SYS_TSS16;
+}
+
+// Reads a call gate into gateSelector and its companions.
+function readCallGate(cpu: usize, selector: u32, descriptor: u64, at: u64): void {
   const error = selector & 0xfffc;
   const attributes = descriptorAttributes(descriptor);
+  const type = attributes & 15;
   const dpl = dplOf(attributes);
   const long = isLongMode(cpu);
-  if (type != SYS_CALL && (long || type != SYS_CALL16)) {
-    if (!long && (type == SYS_TASK_GATE || type == SYS_TSS || type == SYS_TSS16)) unimplemented(cpu);
-    raiseError(cpu, GP, error);
-  }
+  if (type != SYS_CALL && (long || type != SYS_CALL16)) raiseError(cpu, GP, error);
   if (dpl < load<u32>(cpu, CPL) || dpl < (selector & 3)) raiseError(cpu, GP, error);
   let high: u64 = 0;
   if (long) {
@@ -173,7 +183,11 @@ export function farCall(cpu: usize, selector: u32, offset: u64, size: u32): void
     refreshMode(cpu);
     return;
   }
-  readCallGate(cpu, selector, descriptor, at, attributes & 15);
+  if (namesTask(cpu, attributes)) {
+    farTask(cpu, selector, descriptor, SWITCH_CALL);
+    return;
+  }
+  readCallGate(cpu, selector, descriptor, at);
   const code = readDescriptor(cpu, gateSelector, GP, 0);
   const codeAt = descriptorAt;
   const codeAttributes = descriptorAttributes(code);
@@ -334,30 +348,36 @@ export function farReturn(cpu: usize, drop: u64, size: u32): void {
   dropDataSegments(cpu);
 }
 
-/** IRET in every mode but from nested tasks. */
+/** IRET in every mode. */
 export function interruptReturn(cpu: usize, size: u32): void {
   const flags = getFlags(cpu);
   if (realMode(cpu)) {
-    if ((flags & VM) != 0 && (flags & IOPL) != IOPL) raiseGP(cpu);
+    const virtual = (flags & VM) != 0 && usesVirtualFlag(cpu, size);
     const mask = stackMask(cpu);
     const sp = stackPointer(cpu);
     const offset = stackRead(cpu, sp, size);
     const selector = <u32>stackRead(cpu, (sp + size) & mask, size) & 0xffff;
     const popped = stackRead(cpu, (sp + 2 * size) & mask, size);
     if (offset > <u64>load<u32>(seg(cpu, CS), SEG_LIMIT)) raiseGP(cpu);
+    let now: u64;
+    if (virtual) now = withVirtualFlags(cpu, flags, popped);
+    else {
+      let kept: u64 = VM | VIF | VIP;
+      if (size == 2) kept |= ~(<u64>0xffff);
+      if (flags & VM) kept |= IOPL;
+      now = (flags & kept) | (popped & ~kept);
+    }
     realSegment(cpu, CS, selector);
     store<u64>(cpu, offset, RIP);
     setStackPointer(cpu, sp + 3 * size);
-    let kept: u64 = VM | VIF | VIP;
-    if (size == 2) kept |= ~(<u64>0xffff);
-    if (flags & VM) kept |= IOPL;
-    setFlags(cpu, (flags & kept) | (popped & ~kept));
+    setFlags(cpu, now);
     finishIret(cpu);
     return;
   }
   if (flags & NT) {
     if (isLongMode(cpu)) raiseGP(cpu);
-    unimplemented(cpu);
+    taskReturn(cpu);
+    return;
   }
   const mask = stackMask(cpu);
   const sp = stackPointer(cpu);
@@ -398,8 +418,6 @@ export function interruptReturn(cpu: usize, size: u32): void {
 
 // The rest of the frame: ESP, SS, ES, DS, FS, GS. SDM vol. 3A 21.2.5.
 function returnToVirtual86(cpu: usize, offset: u64, code: u32, popped: u64): void {
-  // VME's redirection of interrupts and virtual IF are not built.
-  if (load<u64>(cpu, CR4) & CR4_VME) unimplemented(cpu);
   if (offset > 0xffff) raiseGP(cpu);
   const mask = stackMask(cpu);
   const sp = stackPointer(cpu);
@@ -420,14 +438,6 @@ function returnToVirtual86(cpu: usize, offset: u64, code: u32, popped: u64): voi
   setFlags(cpu, popped);
   store<u32>(cpu, 3, CPL);
   finishIret(cpu);
-}
-
-function virtual86Segment(cpu: usize, number: u32, selector: u32): void {
-  const at = seg(cpu, number);
-  store<u32>(at, selector & 0xffff, SEG_SELECTOR);
-  store<u64>(at, <u64>(selector & 0xffff) << 4, SEG_BASE);
-  store<u32>(at, 0xffff, SEG_LIMIT);
-  store<u32>(at, ATTR_P | ATTR_S | RING3 | 3, SEG_ATTR);
 }
 
 function finishIret(cpu: usize): void {
