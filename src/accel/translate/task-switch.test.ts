@@ -133,7 +133,9 @@ test("CALL nests the new task, and IRET with NT leads back", async () => {
   for (const target of [TSS, GATE]) {
     const cpu = machine();
     cpu.load("pushfd; pop ebx; mov [0xa000], ebx; iretd; inc dword ptr [0xa004]; iretd", ENTRY);
-    const run = await cpu.run(`mov eax, 0x11; call ${target}:0; clts; call ${target}:0; mov ecx, 0x22; pushfd; pop edx`);
+    const run = await cpu.run(
+      `mov eax, 0x11; call ${target}:0; clts; call ${target}:0; mov ecx, 0x22; pushfd; pop edx`,
+    );
     assert.equal(faultOf(run), "none");
     assert.equal(run.registers.rax, 0x11n);
     assert.equal(run.registers.rcx, 0x22n);
@@ -267,7 +269,10 @@ test("IRET with NT checks the task that the link names", async () => {
 test("an exception through a task gate pushes its error code on the new task's stack", async () => {
   const cpu = machine({ ring: 3 });
   cpu.memory.write64(TEST_LAYOUT.idt + 13 * 8, taskGate(TSS));
-  cpu.load("pop eax; mov [0xa000], eax; mov [0xa004], esp; mov eax, [0x3020]; add eax, 4; mov [0x3020], eax; iretd", ENTRY);
+  cpu.load(
+    "pop eax; mov [0xa000], eax; mov [0xa004], esp; mov eax, [0x3020]; add eax, 4; mov [0x3020], eax; iretd",
+    ENTRY,
+  );
   // The fault's EIP is saved; the handler steps over the four bytes of MOV DS and its prefix.
   const run = await cpu.run("mov ecx, 0x904; .byte 0x66, 0x3e, 0x8e, 0xd9; mov ebx, 5");
   assert.equal(faultOf(run), "none");
@@ -348,7 +353,10 @@ test("a task switch loads CR3, and a TSS that is not mapped is a #PF of the old 
 });
 
 test("a task with EFLAGS.VM is a virtual-8086 one, and an interrupt's task gate leads out of it", async () => {
-  const cpu = machine({}, { eflags: 0x23002, cs: 0x900, eip: 0, ss: 0xb00, esp: 0xff0, ds: 0xa00, es: 0, fs: 1, gs: 2 });
+  const cpu = machine(
+    {},
+    { eflags: 0x23002, cs: 0x900, eip: 0, ss: 0xb00, esp: 0xff0, ds: 0xa00, es: 0, fs: 1, gs: 2 },
+  );
   cpu.memory.write16(0xa010, 0x1234);
   // MOV AX, [10h]; INT 80h.
   cpu.memory.write(0x9000, Uint8Array.of(0xa1, 0x10, 0x00, 0xcd, 0x80));

@@ -144,7 +144,10 @@ test("CR4.VME gives a virtual interrupt flag below IOPL 3", async () => {
 test("CR4.VME redirects INT n by the TSS's bitmap", async () => {
   const cpu = machine();
   redirect(cpu, 0x21);
-  cpu.memory.write(OWN_HANDLER, assemble("mov bp, sp; mov ax, [bp + 4]; mov dx, [bp + 2]; mov bx, [bp]; pushf; pop cx; iret", 16));
+  cpu.memory.write(
+    OWN_HANDLER,
+    assemble("mov bp, sp; mov ax, [bp + 4]; mov dx, [bp + 2]; mov bx, [bp]; pushf; pop cx; iret", 16),
+  );
   const own = await run(cpu, "int 0x21; pushf; pop si", { flags: IF | VIF, cr4: VME });
   assert.equal(faultOf(own), ENDED);
   assert.deepEqual(
@@ -204,10 +207,28 @@ test("ports ask the I/O permission bitmap at every IOPL", async () => {
 
 test("instructions of protected mode are #UD, privileged ones #GP(0)", async () => {
   const cpu = machine();
-  for (const source of ["lldt ax", "ltr ax", "sldt ax", "str ax", "lar ax, bx", "lsl ax, bx", "verr ax", "arpl ax, bx"]) {
+  for (const source of [
+    "lldt ax",
+    "ltr ax",
+    "sldt ax",
+    "str ax",
+    "lar ax, bx",
+    "lsl ax, bx",
+    "verr ax",
+    "arpl ax, bx",
+  ]) {
     assert.equal(faultOf(await run(cpu, source, { flags: IOPL_3 })), "6", source);
   }
-  for (const source of ["hlt", "mov eax, cr0", "mov cr0, eax", "clts", "lgdt [0]", "mov eax, dr7", "wbinvd", "invlpg [0]"]) {
+  for (const source of [
+    "hlt",
+    "mov eax, cr0",
+    "mov cr0, eax",
+    "clts",
+    "lgdt [0]",
+    "mov eax, dr7",
+    "wbinvd",
+    "invlpg [0]",
+  ]) {
     assert.equal(faultOf(await run(cpu, source, { flags: IOPL_3 })), "13(0x0)", source);
   }
   cpu.close();
