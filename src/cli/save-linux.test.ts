@@ -65,7 +65,7 @@ test("Linux, saved while it boots under the interpreter, goes on under KVM and e
     return readFileSync(file(name), "latin1");
   };
   // What every KVM offers, also one without hardware underneath.
-  const machine = ["--memory", "128M", "--cpu", "x86-64-v1,-rdtscp,-sse3"];
+  const machine = ["--memory", "128M", "--cpu", "x86-64-v1,+x2apic,+tsc_deadline"];
   const program = 'quiet rdinit=/bin/busybox -- sh -c "echo started; /bin/busybox poweroff -f"';
   const first = run(
     "first",

@@ -85,6 +85,11 @@ function makeMachine(script: FakeScript, options: Partial<MachineOptions> = {}) 
 const off = { op: "out", port: POWER, size: 1, value: 0 } as const;
 const reset = { op: "out", port: RESET, size: 1, value: 0 } as const;
 
+test("several vCPUs need local APICs", () => {
+  const cpuModel = parseCpuModel("486");
+  assert.throws(() => makeMachine(function* () {}, { cpuModel, cpus: 2 }), { code: "MACHINE_OPTION", message: /486/ });
+});
+
 test("the image is loaded at power-on and the vCPU enters it", async () => {
   const { machine, image, vcpu } = makeMachine(function* () {
     yield off;

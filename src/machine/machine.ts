@@ -12,6 +12,7 @@ import { StateError } from "../devices/device.js";
 import { GuestMemory } from "../guest-memory/guest-memory.js";
 import type { Accelerator, AcceleratorVm, DirtyLog, Vcpu, VcpuBus, VcpuCounters } from "../vcpu/accelerator.js";
 import type { CpuModel } from "../vcpu/cpu-model.js";
+import { hasFeature } from "../vcpu/features.js";
 import type { VcpuState } from "../vcpu/state.js";
 import type { Board, BoardBuilder } from "./board.js";
 import { Bus } from "./bus.js";
@@ -132,6 +133,9 @@ export class Machine {
       );
     }
     this.cpuModel = accelerator.offer(options.cpuModel);
+    if (cpus > 1 && !hasFeature(this.cpuModel.features, "apic")) {
+      throw new MachineError("MACHINE_OPTION", `CPU model ${this.cpuModel.name} has no local APIC: it is alone`);
+    }
     this.map = layOutMemory(options.memory, options.boot.rom?.length ?? 0);
     this.memory = new GuestMemory(options.memory, { shared: options.sharedMemory ?? false });
     this.memory.setSlots(this.map.slots);

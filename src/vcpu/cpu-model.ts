@@ -2,7 +2,15 @@
  * CPU models: a name for a vendor, its numbers and a set of features. `--cpu NAME[,vendor=V][,+f][,-f]`.
  */
 import type { FeatureName } from "./features.js";
-import { closure, FEATURE_NEEDS, FEATURE_WORDS, FEATURES, hasFeature } from "./features.js";
+import {
+  AMD_FEATURES,
+  closure,
+  DYNAMIC_FEATURES,
+  FEATURE_NEEDS,
+  FEATURE_WORDS,
+  FEATURES,
+  hasFeature,
+} from "./features.js";
 
 export interface CpuModel {
   readonly name: string;
@@ -31,12 +39,19 @@ export class CpuModelError extends Error {
   }
 }
 
-const I486: FeatureName[] = ["fpu", "vme", "pse", "apic", "cx8", "tsc", "msr"];
+// As the processors of a name had them. What the board does besides (an interrupt goes to INTR where there is no local
+// APIC) needs no feature.
+const I486: FeatureName[] = ["fpu", "vme"];
 const PENTIUM3: FeatureName[] = [
   ...I486,
   "de",
+  "pse",
+  "tsc",
+  "msr",
   "pae",
   "mce",
+  "cx8",
+  "apic",
   "sep",
   "mtrr",
   "pge",
@@ -47,21 +62,48 @@ const PENTIUM3: FeatureName[] = [
   "mmx",
   "fxsr",
   "sse",
+  "mmxext",
+  // By it kernels ask for the frequency of the TSC rather than measure it against turns of other vCPUs.
   "hypervisor",
 ];
-const V1: FeatureName[] = [
-  ...PENTIUM3,
-  "clflush",
-  "sse2",
-  "syscall",
-  "nx",
-  "lm",
+// Levels of the x86-64 psABI, and what systems of their time have: no-execute; x2APIC, RDTSCP; XSAVE.
+const V1: FeatureName[] = [...PENTIUM3, "clflush", "sse2", "syscall", "nx", "lm"];
+const V2: FeatureName[] = [
+  ...V1,
+  "sse3",
+  "ssse3",
+  "sse4_1",
+  "sse4_2",
+  "popcnt",
+  "cx16",
+  "lahf64",
   "x2apic",
   "tsc_deadline",
   "rdtscp",
-  "lahf64",
+  "topoext",
 ];
-const V2: FeatureName[] = [...V1, "sse3", "ssse3", "sse4_1", "sse4_2", "popcnt", "cx16", "mmxext"];
+const V3: FeatureName[] = [
+  ...V2,
+  "avx",
+  "avx2",
+  "bmi1",
+  "bmi2",
+  "f16c",
+  "fma",
+  "lzcnt",
+  "movbe",
+  "xsave",
+  "xsaveopt",
+  "aes",
+  "pclmulqdq",
+  "rdrand",
+  "fsgsbase",
+  "pcid",
+  "invpcid",
+  "smep",
+  "erms",
+  "page1gb",
+];
 const DEFAULT: FeatureName[] = [
   ...V2,
   "aes",
@@ -85,34 +127,41 @@ const DEFAULT: FeatureName[] = [
   "prefetchw",
   "cr8_legacy",
 ];
+/** All that our own engine has: what is not here is refused when asked for. */
+const MAX: FeatureName[] = [...DEFAULT, "movbe", "lzcnt", "adx", "sse4a"];
+const OFFERED = new Set<FeatureName>(MAX);
+
+/** Family, model and stepping. */
+type Signature = readonly [number, number, number];
 
 interface Base {
   features: FeatureName[];
   vendor: "amd" | "intel";
-  family: number;
-  modelNumber: number;
+  amd: Signature;
+  intel: Signature;
   physicalBits: number;
 }
 
 const BASES: Record<string, Base> = {
-  "486": { features: I486, vendor: "intel", family: 5, modelNumber: 2, physicalBits: 32 },
-  pentium3: { features: PENTIUM3, vendor: "intel", family: 6, modelNumber: 8, physicalBits: 36 },
-  "x86-64-v1": { features: V1, vendor: "amd", family: 0x17, modelNumber: 1, physicalBits: 40 },
-  "x86-64-v2": { features: V2, vendor: "amd", family: 0x17, modelNumber: 1, physicalBits: 40 },
-  default: { features: DEFAULT, vendor: "amd", family: 0x17, modelNumber: 1, physicalBits: 40 },
-  max: {
-    features: [...DEFAULT, "movbe", "lzcnt", "adx", "sse4a"],
-    vendor: "amd",
-    family: 0x17,
-    modelNumber: 1,
-    physicalBits: 40,
-  },
+  // Am5x86; DX4
+  "486": { features: I486, vendor: "intel", amd: [4, 0xe, 4], intel: [4, 8, 0], physicalBits: 32 },
+  // Athlon XP; Coppermine
+  pentium3: { features: PENTIUM3, vendor: "intel", amd: [6, 6, 2], intel: [6, 8, 6], physicalBits: 36 },
+  // Athlon 64; the last Pentium 4
+  "x86-64-v1": { features: V1, vendor: "amd", amd: [0xf, 4, 0xa], intel: [0xf, 6, 4], physicalBits: 40 },
+  // AMD had no processor of this level alone: Zen with less; Westmere
+  "x86-64-v2": { features: V2, vendor: "amd", amd: [0x17, 1, 2], intel: [6, 0x2c, 2], physicalBits: 40 },
+  // Zen; Haswell
+  "x86-64-v3": { features: V3, vendor: "amd", amd: [0x17, 1, 2], intel: [6, 0x3c, 3], physicalBits: 40 },
+  // Zen; Ice Lake
+  default: { features: DEFAULT, vendor: "amd", amd: [0x17, 1, 2], intel: [6, 0x7d, 5], physicalBits: 40 },
+  max: { features: MAX, vendor: "amd", amd: [0x17, 1, 2], intel: [6, 0x7d, 5], physicalBits: 40 },
 };
 
-export const CPU_MODEL_NAMES = Object.keys(BASES);
-
-/** Features that this engine offers in some model; others are refused when asked for. */
-const OFFERED = new Set<FeatureName>(BASES.max?.features);
+/** The models whose features are all there. */
+export const CPU_MODEL_NAMES = Object.keys(BASES).filter((name) =>
+  BASES[name]!.features.every((feature) => OFFERED.has(feature)),
+);
 
 function featureWords(features: Iterable<FeatureName>): Uint32Array {
   const words = new Uint32Array(FEATURE_WORDS);
@@ -129,18 +178,24 @@ export const OFFERED_FEATURES: Uint32Array = featureWords([...OFFERED].flatMap((
  */
 export function parseCpuModel(text: string): CpuModel {
   const [name = "", ...changes] = text.split(",");
-  const base = BASES[name];
+  const base = CPU_MODEL_NAMES.includes(name) ? BASES[name] : undefined;
   if (!base) {
     throw new CpuModelError("CPU_MODEL", `there is no CPU model "${name}"; there are ${CPU_MODEL_NAMES.join(", ")}`);
   }
   let vendor = base.vendor;
-  const features = new Set<FeatureName>();
-  for (const feature of base.features) for (const member of closure(feature)) features.add(member);
   for (const change of changes) {
-    if (change.startsWith("vendor=")) {
-      vendor = parseVendor(change.slice("vendor=".length));
-    } else if (change.startsWith("+")) {
+    if (change.startsWith("vendor=")) vendor = parseVendor(change.slice("vendor=".length));
+  }
+  const foreign: ReadonlySet<FeatureName> = new Set(vendor === "amd" ? [] : AMD_FEATURES);
+  const features = new Set<FeatureName>();
+  for (const feature of base.features) {
+    for (const member of closure(feature)) if (!foreign.has(member)) features.add(member);
+  }
+  for (const change of changes) {
+    if (change.startsWith("vendor=")) continue;
+    if (change.startsWith("+")) {
       for (const member of closure(parseFeature(change.slice(1)))) {
+        if (foreign.has(member)) throw new CpuModelError("CPU_FEATURE", `CPU feature "${member}" is AMD's alone`);
         if (!OFFERED.has(member)) throw new CpuModelError("CPU_FEATURE", `CPU feature "${member}" is not built yet`);
         features.add(member);
       }
@@ -151,19 +206,23 @@ export function parseCpuModel(text: string): CpuModel {
     }
   }
   const words = featureWords(features);
-  const swapped = vendor !== base.vendor;
+  const [family, modelNumber, stepping] = base[vendor];
   return {
     name,
     vendor,
     features: words,
-    // The other vendor's numbers for a CPU of the same class.
-    family: swapped && base.family > 6 ? 6 : base.family,
-    modelNumber: swapped && base.family > 6 ? 0x2c : base.modelNumber,
-    stepping: 2,
+    family,
+    modelNumber,
+    stepping,
     brand: `Ringvisor virtual CPU (${name})`,
     physicalBits: base.physicalBits,
-    linearBits: hasFeature(words, "lm") ? 48 : 32,
+    linearBits: linearBits(words),
   };
+}
+
+function linearBits(features: Uint32Array): number {
+  if (!hasFeature(features, "lm")) return 32;
+  return hasFeature(features, "la57") ? 57 : 48;
 }
 
 function parseVendor(text: string): "amd" | "intel" {
@@ -176,7 +235,11 @@ function parseVendor(text: string): "amd" | "intel" {
 function parseFeature(text: string): FeatureName {
   const name = text.replaceAll("-", "_").replaceAll(".", "_");
   if (!Object.hasOwn(FEATURES, name)) throw new CpuModelError("CPU_FEATURE", `there is no CPU feature "${text}"`);
-  return name as FeatureName;
+  const feature = name as FeatureName;
+  if (DYNAMIC_FEATURES.includes(feature)) {
+    throw new CpuModelError("CPU_FEATURE", `CPU feature "${feature}" follows from the machine and what runs on it`);
+  }
+  return feature;
 }
 
 // Takes a feature away, and with it all that need it.
@@ -190,7 +253,7 @@ export function limitModel(model: CpuModel, available: Uint32Array): CpuModel {
   const features = new Set(featureNames(model.features));
   for (const name of [...features]) if (!hasFeature(available, name)) remove(features, name);
   const words = featureWords(features);
-  return { ...model, features: words, linearBits: hasFeature(words, "lm") ? model.linearBits : 32 };
+  return { ...model, features: words, linearBits: Math.min(model.linearBits, linearBits(words)) };
 }
 
 /** The features that `model` has and `other` lacks. */

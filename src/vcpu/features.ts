@@ -86,6 +86,7 @@ export const FEATURES = {
   sse4a: 198,
   misalignsse: 199,
   prefetchw: 200,
+  topoext: 214,
   xsaveopt: 224,
   xsavec: 225,
   xgetbv1: 226,
@@ -97,6 +98,11 @@ export type FeatureName = keyof typeof FEATURES;
 /** What a feature needs besides itself. Taking one away takes away what needs it; adding one adds what it needs. */
 export const FEATURE_NEEDS: Partial<Record<FeatureName, readonly FeatureName[]>> = {
   mmx: ["fpu"],
+  sep: ["msr"],
+  mtrr: ["msr"],
+  pat: ["msr"],
+  mca: ["mce", "msr"],
+  apic: ["msr"],
   fxsr: ["fpu"],
   sse: ["fxsr", "mmx"],
   sse2: ["sse"],
@@ -131,9 +137,29 @@ export const FEATURE_NEEDS: Partial<Record<FeatureName, readonly FeatureName[]>>
   x2apic: ["apic"],
   tsc_deadline: ["apic", "tsc"],
   rdtscp: ["tsc"],
+  rdpid: ["rdtscp"],
   tsc_adjust: ["tsc", "msr"],
   pse36: ["pse"],
+  clflushopt: ["clflush"],
+  clwb: ["clflush"],
 };
+
+/** Features that AMD's processors alone have: their bits are reserved on Intel's. */
+export const AMD_FEATURES: readonly FeatureName[] = [
+  "mmxext",
+  "ffxsr",
+  "3dnowext",
+  "3dnow",
+  "svm",
+  "extapic",
+  "cr8_legacy",
+  "sse4a",
+  "misalignsse",
+  "topoext",
+];
+
+/** Features that no model switches: CPUID shows them by what system software set, or by the number of CPUs. */
+export const DYNAMIC_FEATURES: readonly FeatureName[] = ["osxsave", "ospke", "htt"];
 
 /** Whether a set of feature words has the feature. */
 export function hasFeature(words: Uint32Array, name: FeatureName): boolean {

@@ -97,6 +97,7 @@ export const FEATURE_LZCNT = 197;
 export const FEATURE_SSE4A = 198;
 export const FEATURE_MISALIGNSSE = 199;
 export const FEATURE_PREFETCHW = 200;
+export const FEATURE_TOPOEXT = 214;
 
 // Word 7: CPUID.D.1 EAX
 export const FEATURE_XSAVEOPT = 224;

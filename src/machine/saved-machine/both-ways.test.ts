@@ -19,7 +19,7 @@ import { MemoryFile } from "./testing/memory-file.js";
 const DATA = TEST_LAYOUT.data;
 const LETTERS = "abcdefghijklmnopqrstuvwxyz";
 /** What every KVM offers. */
-const MODEL = "x86-64-v1,-rdtscp,-sse3";
+const MODEL = "x86-64-v1,+x2apic,+tsc_deadline";
 const START = `mov byte ptr [${DATA}], 'a'`;
 const WAIT = "sti\n9: hlt\njmp 9b";
 const PIC_END = "mov al, 0x20\nout 0x20, al";

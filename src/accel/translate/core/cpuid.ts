@@ -1,6 +1,10 @@
 // CPUID: a look-up in the table that the host made from the CPU model, and the bits that change at run time.
-import { CPUID_COUNT, CPUID_TABLE, CR4, MSR_APIC_BASE, MSR_XSS, XCR0 } from "../layout";
+import { CPUID_COUNT, CPUID_TABLE, CR4, MODE, MSR_APIC_BASE, MSR_XSS, XCR0 } from "../layout";
+import { isIntel } from "./cpu-features";
 import { CR4_OSXSAVE } from "./mode";
+import { MODE_64, MODE_SIZE } from "./mode-bits";
+
+const CR4_PKE: u64 = 0x400000;
 
 export let cpuidA: u32 = 0;
 export let cpuidB: u32 = 0;
@@ -27,13 +31,15 @@ export function signatureOf(cpu: usize): u64 {
 }
 
 /** The answer for a leaf and subleaf, in cpuidA to cpuidD. */
-export function cpuid(cpu: usize, leaf: u32, subleaf: u32): void {
-  let asked = leaf;
-  const base = leaf & 0xf0000000;
-  const first = find(cpu, base, 0);
-  // Beyond the highest leaf: Intel answers like the highest basic one, AMD with zeros. Zeros here.
-  if (first == 0 || leaf > load<u32>(first, 8)) asked = ANY;
-  const at = asked == ANY ? 0 : find(cpu, leaf, subleaf);
+export function cpuid(cpu: usize, asked: u32, subleaf: u32): void {
+  let leaf = asked;
+  let first = find(cpu, leaf & 0xf0000000, 0);
+  if (first == 0 || leaf > load<u32>(first, 8)) {
+    // Beyond the highest leaf: Intel answers like the highest basic one, AMD with zeros.
+    first = isIntel(cpu) ? find(cpu, 0, 0) : 0;
+    leaf = first == 0 ? ANY : load<u32>(first, 8);
+  }
+  const at = leaf == ANY ? 0 : find(cpu, leaf, subleaf);
   if (at == 0) {
     cpuidA = 0;
     cpuidB = 0;
@@ -46,13 +52,31 @@ export function cpuid(cpu: usize, leaf: u32, subleaf: u32): void {
   cpuidC = load<u32>(at, 16);
   cpuidD = load<u32>(at, 20);
   const apicOff = (load<u64>(cpu, MSR_APIC_BASE) & 0x800) == 0;
-  if (leaf == 1) {
-    if ((load<u64>(cpu, CR4) & CR4_OSXSAVE) != 0) cpuidC |= 1 << 27;
-    if (apicOff) cpuidD &= ~(1 << 9);
-  } else if (leaf == 0x80000001) {
-    if (apicOff) cpuidD &= ~(1 << 9);
-  } else if (leaf == 0xd && subleaf < 2) {
-    const components = load<u64>(cpu, XCR0) | (subleaf == 1 ? load<u64>(cpu, MSR_XSS) : 0);
-    cpuidB = (components & 4) != 0 ? 832 : 576;
+  switch (leaf) {
+    case 1:
+      if ((load<u64>(cpu, CR4) & CR4_OSXSAVE) != 0) cpuidC |= 1 << 27;
+      if (apicOff) cpuidD &= ~(1 << 9);
+      return;
+    case 7:
+      if (subleaf == 0 && (load<u64>(cpu, CR4) & CR4_PKE) != 0) cpuidC |= 1 << 4;
+      return;
+    case 0xb:
+    case 0x1f:
+      // A level that is not there answers with its number.
+      if ((cpuidC & 0xff00) == 0) cpuidC = subleaf & 0xff;
+      return;
+    case 0xd:
+      if (subleaf < 2) {
+        const components = load<u64>(cpu, XCR0) | (subleaf == 1 ? load<u64>(cpu, MSR_XSS) : 0);
+        cpuidB = (components & 4) != 0 ? 832 : 576;
+      }
+      return;
+    case 0x80000001:
+      if (apicOff) cpuidD &= ~(1 << 9);
+      // Intel has SYSCALL in 64-bit mode alone, and tells of it there.
+      if (isIntel(cpu) && (load<u32>(cpu, MODE) & MODE_SIZE) != MODE_64) cpuidD &= ~(1 << 11);
+      return;
+    default:
+      return;
   }
 }

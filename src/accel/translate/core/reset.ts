@@ -7,7 +7,9 @@ import {
   STEP_TRAP, EMPTY_PAGE, ARENA_NEXT, MACHINE_BLOCK, MCE_BANKS, MCG_CTL, MSR_SPARE, MSR_STAR, MSR_TSC_ADJUST, MSR_XSS, NO_TLB,
   TLB_ENTRIES, TLB_ENTRY_BYTES,
 } from "../layout";
+import { FEATURE_APIC } from "../feature-bits";
 import { emptyCodeCache } from "./blocks";
+import { has } from "./cpu-features";
 import { apicReset } from "./lapic";
 import { refreshAll } from "./mode";
 import { resetMmu } from "./mmu";
@@ -88,7 +90,9 @@ export function resetVcpu(cpu: usize): void {
   store<u64>(cpu, 0, MSR_DEBUGCTL);
   store<u64>(cpu, 0, TSC_OFFSET);
   const first = load<u32>(cpu, VCPU_ID) == 0;
-  store<u64>(cpu, 0xfee00000 | BASE_ENABLE | (first ? BASE_BSP : 0), MSR_APIC_BASE);
+  // Without a local APIC, interrupts go to the CPU as with one that is disabled.
+  const enable: u64 = has(cpu, FEATURE_APIC) ? BASE_ENABLE : 0;
+  store<u64>(cpu, 0xfee00000 | enable | (first ? BASE_BSP : 0), MSR_APIC_BASE);
   store<u32>(cpu, first ? 0 : 2, RUN_STATE);
   apicReset(cpu);
   store<u32>(cpu, 0x40, FCW);
