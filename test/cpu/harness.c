@@ -33,6 +33,11 @@ enum {
   FS_BASE = DATA_BASE + 0x800,
   GS_BASE = DATA_BASE + 0x1400,
   FPU_BYTES = 416, /* the part of the FXSAVE image that holds registers */
+  XSAVE_MAGIC_AT = 464, /* Linux's mark in the signal frame: an XSAVE image follows the FXSAVE one */
+  XSAVE_MAGIC = 0x46505853,
+  XSTATE_BV = 512,
+  YMM_AT = 576, /* the upper halves of YMM0-YMM15, in standard format */
+  YMM_BYTES = 256,
   TRAP_HANG = 255,
 };
 
@@ -47,7 +52,7 @@ struct testcase {
   uint64_t gpr[16], rip, rflags, code_address;
   uint32_t code_length, unused;
   uint8_t code[352];
-  uint8_t fpu[512];
+  uint8_t fpu[512], xsave_header[64], ymm[YMM_BYTES];
 };
 
 struct result {
@@ -56,7 +61,7 @@ struct result {
   uint64_t cr2;
   uint32_t changed, unused;
   uint8_t pad[88];
-  uint8_t fpu[512];
+  uint8_t fpu[512], xsave_header[64], ymm[YMM_BYTES];
 };
 
 struct change {
@@ -80,6 +85,15 @@ static void set_base(int code, uint64_t base) {
   __asm__ volatile("syscall" : "=a"(ignored) : "a"(SYS_arch_prctl), "D"(code), "S"(base) : "rcx", "r11", "memory");
 }
 
+/* XSTATE_BV of the frame, or null where it has no upper halves of YMM registers. */
+static uint64_t *avx_state(uint8_t *fpu) {
+  uint32_t magic;
+  uint64_t features;
+  memcpy(&magic, fpu + XSAVE_MAGIC_AT, sizeof magic);
+  memcpy(&features, fpu + XSAVE_MAGIC_AT + 8, sizeof features);
+  return magic == XSAVE_MAGIC && (features & 4) != 0 ? (uint64_t *)(fpu + XSTATE_BV) : NULL;
+}
+
 static void take_result(ucontext_t *context, uint32_t trap) {
   struct result *result = (struct result *)(output + output_used);
   output_used += sizeof *result;
@@ -91,7 +105,10 @@ static void take_result(ucontext_t *context, uint32_t trap) {
   result->trap = trap;
   result->error = (uint32_t)from[REG_ERR];
   result->cr2 = (uint64_t)from[REG_CR2];
-  memcpy(result->fpu, context->uc_mcontext.fpregs, FPU_BYTES);
+  uint8_t *fpu = (uint8_t *)context->uc_mcontext.fpregs;
+  memcpy(result->fpu, fpu, FPU_BYTES);
+  const uint64_t *present = avx_state(fpu);
+  if (present != NULL && (*present & 4) != 0) memcpy(result->ymm, fpu + YMM_AT, YMM_BYTES);
   const uint64_t *now = (const uint64_t *)DATA_BASE, *before = (const uint64_t *)template_pages;
   if (memcmp(now, before, WRITABLE_BYTES) == 0) return;
   for (size_t i = 0; i < WRITABLE_BYTES / 8; i++) {
@@ -113,8 +130,12 @@ static void load_case(ucontext_t *context, const struct testcase *next) {
   to[REG_EFL] = (greg_t)((next->rflags & FLAGS_MASK) | 0x202);
   uint8_t *fpu = (uint8_t *)context->uc_mcontext.fpregs;
   memcpy(fpu, next->fpu, FPU_BYTES);
-  /* XSTATE_BV: x87 and SSE state come from the frame, not from their initial values. */
-  *(uint64_t *)(fpu + 512) |= 3;
+  /* XSTATE_BV: the state comes from the frame, not from initial values. */
+  *(uint64_t *)(fpu + XSTATE_BV) |= 3;
+  uint64_t *present = avx_state(fpu);
+  if (present == NULL) return;
+  *present |= 4;
+  memcpy(fpu + YMM_AT, next->ymm, YMM_BYTES);
 }
 
 static void handler(int signal, siginfo_t *info, void *raw) {
@@ -166,7 +187,7 @@ static void read_all(void *to, size_t size) {
 
 int main(void) {
   read_all(&head, sizeof head);
-  if (head.magic != 0x32565243) {
+  if (head.magic != 0x33565243) {
     fprintf(stderr, "not a batch\n");
     return 1;
   }

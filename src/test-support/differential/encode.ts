@@ -30,6 +30,8 @@ export interface InstructionParts {
   rm?: number | MemoryOperand;
   opcodeRegister?: number;
   immediate: Uint8Array;
+  /** A VEX prefix takes the place of REX and of the opcode's first bytes. */
+  vex?: { map: number; prefix: number; l: number; w: boolean; vvvv: number };
 }
 
 /** @param address linear address of the instruction */
@@ -41,8 +43,9 @@ export function encode(parts: InstructionParts, address: number): Uint8Array {
   const reg = parts.reg ?? 0;
   const rmRegister = typeof parts.rm === "number" ? parts.rm : (parts.opcodeRegister ?? 0);
   const b = memory ? memory.rexB : rmRegister >> 3;
-  const rex = (parts.rexW ? 8 : 0) | ((reg >> 3) << 2) | ((memory?.rexX ?? 0) << 1) | b;
-  if (rex !== 0 || parts.rexForced) bytes.push(0x40 | rex);
+  const rex = (parts.rexW && !parts.vex ? 8 : 0) | ((reg >> 3) << 2) | ((memory?.rexX ?? 0) << 1) | b;
+  if (parts.vex) bytes.push(...vexPrefix(parts.vex, rex & 7, parts.rexForced));
+  else if (rex !== 0 || parts.rexForced) bytes.push(0x40 | rex);
   const opcode = [...parts.opcode];
   if (parts.opcodeRegister !== undefined) opcode[opcode.length - 1]! |= parts.opcodeRegister & 7;
   bytes.push(...opcode);
@@ -62,6 +65,13 @@ export function encode(parts: InstructionParts, address: number): Uint8Array {
     for (let index = 0; index < 4; index++) bytes[displacementAt + index] = (relative >> (8 * index)) & 0xff;
   }
   return Uint8Array.from(bytes);
+}
+
+// The short form where it says all; `long` asks for the other one. rxb: the high bits of reg, index and base, not inverted.
+function vexPrefix(vex: NonNullable<InstructionParts["vex"]>, rxb: number, long: boolean): number[] {
+  const low = ((~vex.vvvv & 15) << 3) | (vex.l << 2) | vex.prefix;
+  if (vex.map === 1 && !vex.w && (rxb & 3) === 0 && !long) return [0xc5, (rxb & 4 ? 0 : 0x80) | low];
+  return [0xc4, ((~rxb & 7) << 5) | vex.map, (vex.w ? 0x80 : 0) | low];
 }
 
 export function littleEndian(value: bigint, size: number): Uint8Array {

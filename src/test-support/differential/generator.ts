@@ -16,6 +16,7 @@ import {
   GS_BASE,
   PAGE,
   WRITABLE_BYTES,
+  YMM_BYTES,
 } from "./wire.js";
 
 export interface GeneratedInstruction {
@@ -139,6 +140,8 @@ class CaseBuilder {
     if (random.chance(0.1)) mxcsr &= ~(random.u32() & 0x1f80);
     fpu.writeUInt32LE(mxcsr, FPU_MXCSR);
     fillWithValues(random, fpu.subarray(FPU_XMM, FPU_XMM + 256));
+    // As after VZEROUPPER, or in use.
+    if (random.chance(0.7)) fillWithValues(random, this.record.subarray(CASE.ymm, CASE.ymm + YMM_BYTES));
   }
 
   private add(spec: Spec, start: number): void {
@@ -150,6 +153,7 @@ class CaseBuilder {
     const address = start + this.code.length;
     const prefixes: number[] = [];
     const rexW = size === 8 && !spec.default64;
+    const vexW = spec.vex?.w === undefined ? rexW : spec.vex.w === 1;
     if (size === 2 && spec.prefix !== 0x66) prefixes.push(0x66);
     if (spec.repeat && random.chance(0.7)) prefixes.push(random.pick(spec.repeat));
     let rexForced = random.chance(0.1);
@@ -179,6 +183,11 @@ class CaseBuilder {
       opcodeRegister = this.pickRegister("r", spec.writes?.includes("opcode"));
       if (spec.writes?.includes("opcode")) written.push(opcodeRegister);
     }
+    let vvvv: number | undefined;
+    if (spec.vex?.vvvv) {
+      vvvv = this.pickRegister(spec.vex.vvvv, spec.writes?.includes("vvvv"));
+      if (spec.writes?.includes("vvvv") && spec.vex.vvvv === "r") written.push(vvvv);
+    }
     // Without REX, byte registers 4-7 are AH-BH.
     if (size === 1 || modrm?.rmSize === 1) {
       for (const register of [...written]) if (register >= 4 && register < 8) written.push(register - 4);
@@ -199,7 +208,8 @@ class CaseBuilder {
       parts.immediate = littleEndian(0n, spec.branch === "relative8" ? 1 : 4);
       rexForced = false;
     }
-    const bytes = encode({ ...parts, rexForced, reg, rm, opcodeRegister }, address);
+    const vex = spec.vex && { ...spec.vex, w: vexW, vvvv: vvvv ?? 0 };
+    const bytes = encode({ ...parts, rexForced, reg, rm, opcodeRegister, vex }, address);
     const effect = typeof spec.flags === "function" ? spec.flags({ size, immediate: Number(immediate) }) : spec.flags;
     this.append(spec, bytes, address, effect);
     for (const register of written) this.known.delete(register);
@@ -323,7 +333,7 @@ class CaseBuilder {
   private target(bytes: number, aligned: boolean): number {
     const random = this.random;
     const kind = random.int(100);
-    const unit = aligned ? 16 : Math.min(16, bytes);
+    const unit = aligned ? Math.max(16, bytes) : Math.min(16, bytes);
     if (kind < (aligned ? 88 : 70)) return DATA_BASE + random.int(WRITABLE_BYTES / unit) * unit;
     if (kind < 91) return DATA_BASE + random.int(WRITABLE_BYTES);
     if (kind < 94) return DATA_BASE + PAGE - random.int(Math.max(2, bytes));

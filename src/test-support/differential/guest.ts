@@ -6,6 +6,7 @@
 import { GuestMemory, RAM_OFFSET } from "../../guest-memory/guest-memory.js";
 import type { Accelerator, AcceleratorVm, Vcpu } from "../../vcpu/accelerator.js";
 import { parseCpuModel } from "../../vcpu/cpu-model.js";
+import { type FeatureName, hasFeature } from "../../vcpu/features.js";
 import type { SegmentState } from "../../vcpu/state.js";
 import { assemble } from "../assemble.js";
 import {
@@ -63,7 +64,9 @@ next:
   mov edx, ${CASE_PORT}
   in al, dx
   mov rbx, ${at(CASE_AT)}
-  fxrstor64 [rbx + ${CASE.fpu}]
+  mov eax, -1
+  mov edx, -1
+  xrstor64 [rbx + ${CASE.fpu}]
   push ${USER_SS}
   push qword ptr [rbx + ${CASE.gpr + 4 * 8}]
   push qword ptr [rbx + ${CASE.rflags}]
@@ -99,7 +102,10 @@ ${[8, 9, 10, 11, 12, 13, 14, 15].map((n) => `  mov [rax + ${RESULT.gpr + n * 8}]
   pop qword ptr [rax + ${RESULT.gpr + 4 * 8}]
   mov rcx, cr2
   mov [rax + ${RESULT.cr2}], rcx
-  fxsave64 [rax + ${RESULT.fpu}]
+  mov rbx, rax
+  mov eax, -1
+  mov edx, -1
+  xsave64 [rbx + ${RESULT.fpu}]
   jmp next
   .org ${STUBS - DRIVER}
   .set vector, 0
@@ -125,15 +131,21 @@ export class GuestRunner {
   private outcomes: Outcome[] = [];
   /** Index of the case under way, or -1. */
   private current = -1;
+  private readonly features: Uint32Array;
+  /** XCR0: x87 and SSE, and AVX where the model has it. */
+  private readonly xcr0: bigint;
 
-  constructor(accelerator: Accelerator, model = "default") {
+  constructor(accelerator: Accelerator, model = "max") {
+    const offered = accelerator.offer(parseCpuModel(model));
+    this.features = offered.features;
+    this.xcr0 = this.has("avx") ? 7n : 3n;
     this.memory = new GuestMemory(RAM_BYTES);
     this.memory.setSlots([{ gpa: 0, size: RAM_BYTES, offset: RAM_OFFSET, readonly: false }]);
     this.vm = accelerator.createVm(this.memory);
     this.vcpu = this.vm.createVcpu({
       id: 0,
       count: 1,
-      model: accelerator.offer(parseCpuModel(model)),
+      model: offered,
       bus: {
         portRead: (port) => (port === CASE_PORT ? this.nextCase() : 0xff),
         portWrite: () => {},
@@ -149,6 +161,10 @@ export class GuestRunner {
     this.data = view(this.memory, DATA_AT, WRITABLE_BYTES);
     this.result = view(this.memory, RESULT_AT, RESULT.bytes);
     this.buildKernel();
+  }
+
+  has(feature: FeatureName): boolean {
+    return hasFeature(this.features, feature);
   }
 
   /** Runs `CASE` records over data pages with the contents `data`. */
@@ -235,6 +251,7 @@ export class GuestRunner {
     state.cr3 = BigInt(TABLES);
     state.cr4 = 0x50ea0n;
     state.msrs[0xc0000080] = 0xd01n;
+    state.xcr0 = this.xcr0;
     this.vcpu.setState(state);
   }
 
@@ -257,7 +274,8 @@ export class GuestRunner {
     code.set(record.subarray(CASE.code, CASE.code + length), address - CODE_BASE);
     const block = this.memory.writableView(CASE_AT, CASE.bytes);
     block.set(record);
-    block.fill(0, CASE.fpu + FPU_BYTES);
+    block.fill(0, CASE.fpu + FPU_BYTES, CASE.ymm);
+    block[CASE.xsaveHeader] = Number(this.xcr0);
     const flags = (record.readBigUInt64LE(CASE.rflags) & BigInt(FLAGS_MASK)) | 0x202n;
     this.memory.write64(CASE_AT + CASE.rflags, flags);
     return 1;

@@ -1,4 +1,5 @@
 /** How the tables describe instructions to the generator. */
+import type { FeatureName } from "../../vcpu/features.js";
 import type { Random } from "../random.js";
 
 export const CF = 0x001;
@@ -22,6 +23,13 @@ export interface FlagEffect {
 
 export interface Spec {
   name: string;
+  /** What both processors have to offer; without it the instruction stays out. */
+  feature?: FeatureName;
+  /**
+   * A VEX prefix instead of REX, 0F and what follows it: `opcode` is one byte. Operand size 8 is VEX.W; `w` fixes VEX.W
+   * otherwise. `vvvv`: the kind of register that it names, or null.
+   */
+  vex?: { map: 1 | 2 | 3; prefix: 0 | 1 | 2 | 3; l: 0 | 1; w?: 0 | 1; vvvv: "r" | "x" | null };
   /** Mandatory prefix; it comes last before REX. */
   prefix?: 0x66 | 0xf3 | 0xf2;
   opcode: readonly number[];
@@ -37,7 +45,7 @@ export interface Spec {
     rm: RegisterKind | null;
     /** Bytes of the memory operand; 0 is the operand size; null: no memory form. */
     memory: number | null;
-    /** The memory operand has to be aligned on 16 bytes. */
+    /** The memory operand has to be aligned on its size, 16 or 32 bytes. */
     aligned?: boolean;
     /** Sizes of the general registers where not the operand size. */
     regSize?: number;
@@ -53,7 +61,7 @@ export interface Spec {
   reads?: number;
   flags?: FlagEffect | ((choice: { size: number; immediate: number }) => FlagEffect);
   /** Which register operands are written. Default: none. */
-  writes?: readonly ("reg" | "rm" | "opcode")[];
+  writes?: readonly ("reg" | "rm" | "opcode" | "vvvv")[];
   /** General registers written besides. */
   clobbers?: readonly number[];
   /** LOCK is allowed with a memory destination. */

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { FeatureName } from "../../vcpu/features.js";
 import { decodeOutcomes, encodeBatch, type Outcome, RESULT, WRITABLE_BYTES } from "./wire.js";
 
 const SOURCE = fileURLToPath(new URL("../../../test/cpu/harness.c", import.meta.url));
@@ -57,3 +58,20 @@ export function runNative(data: Uint8Array, cases: readonly Uint8Array[]): Outco
   if (status !== 0) throw new HarnessError("HARNESS_CRASH", `the harness ended with ${signal ?? status}: ${stderr}`);
   return decodeOutcomes(stdout, cases.length);
 }
+
+/** Linux's names of features where they are not ours. */
+const CPUINFO_NAMES: Partial<Record<FeatureName, string>> = {
+  lzcnt: "abm",
+  prefetchw: "3dnowprefetch",
+  sha: "sha_ni",
+  sse3: "pni",
+  lahf64: "lahf_lm",
+};
+
+/** Whether the CPU underneath has a feature that Linux lists. */
+export function nativeHas(feature: FeatureName): boolean {
+  cpuFlags ??= new Set(/^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1]?.trim().split(/\s+/));
+  return cpuFlags.has(CPUINFO_NAMES[feature] ?? feature);
+}
+
+let cpuFlags: Set<string> | undefined;

@@ -2,12 +2,13 @@
 import { Decoder, DecoderOptions, Formatter, FormatterSyntax } from "iced-x86";
 import type { Accelerator } from "../../vcpu/accelerator.js";
 import { Random } from "../random.js";
+import { BMI_TABLE } from "./bmi-table.js";
 import { compare } from "./compare.js";
 import { type GeneratedCase, generateCase, generateData, keepInstructions } from "./generator.js";
 import { GuestRunner } from "./guest.js";
 import type { Spec } from "./instruction.js";
 import { INTEGER_TABLE } from "./integer-table.js";
-import { runNative } from "./native.js";
+import { nativeHas, runNative } from "./native.js";
 import { MMX_TABLE, SSE_TABLE } from "./sse-table.js";
 import { CASE } from "./wire.js";
 import { X87_TABLE } from "./x87-table.js";
@@ -17,6 +18,7 @@ export const TABLES: Readonly<Record<string, readonly Spec[]>> = {
   sse: SSE_TABLE,
   mmx: MMX_TABLE,
   x87: X87_TABLE,
+  bmi: BMI_TABLE,
 };
 
 /** Cases in a batch: each batch has data pages and a seed of its own. */
@@ -58,8 +60,10 @@ export async function runDifferential(options: DifferentialOptions): Promise<Dif
   try {
     for (let batch = 0; done < options.cases; batch++) {
       const name = options.tables[batch % options.tables.length]!;
-      const table = TABLES[name];
-      if (!table) throw new RangeError(`there is no table "${name}"; there are ${Object.keys(TABLES).join(", ")}`);
+      const all = TABLES[name];
+      if (!all) throw new RangeError(`there is no table "${name}"; there are ${Object.keys(TABLES).join(", ")}`);
+      const table = all.filter(({ feature }) => !feature || (nativeHas(feature) && runner.has(feature)));
+      if (table.length === 0) throw new RangeError(`no instruction of the table "${name}" is on both CPUs`);
       const weight = table.reduce((sum, spec) => sum + (spec.weight ?? 1), 0);
       const seed = options.seed + Math.floor(batch / options.tables.length);
       const random = new Random(seed);
@@ -67,6 +71,8 @@ export async function runDifferential(options: DifferentialOptions): Promise<Dif
       const count = Math.min(BATCH_CASES, options.cases - done);
       const cases = Array.from({ length: count }, () => generateCase(random, table, weight));
       const records = cases.map(({ record }) => record);
+      // Without AVX in the guest the upper halves of the YMM registers stay clear on both sides.
+      if (!runner.has("avx")) for (const record of records) record.fill(0, CASE.ymm);
       const native = runNative(data, records);
       const guest = await runner.run(data, records);
       for (let index = 0; index < count; index++) {

@@ -22,9 +22,12 @@ export const CASE = {
   codeLength: 152,
   code: 160,
   codeMax: 352,
-  /** FXSAVE image, of which the first `FPU_BYTES` count. */
+  /** FXSAVE image, of which the first `FPU_BYTES` count; with what follows it an XSAVE image in standard format. */
   fpu: 512,
-  bytes: 1024,
+  xsaveHeader: 1024,
+  /** The upper halves of YMM0 to YMM15. */
+  ymm: 1088,
+  bytes: 1344,
 } as const;
 
 /** A result; the changed words of the data pages follow it, as pairs of u64: offset and value. */
@@ -38,7 +41,9 @@ export const RESULT = {
   cr2: 152,
   changed: 160,
   fpu: 256,
-  bytes: 768,
+  xsaveHeader: 768,
+  ymm: 832,
+  bytes: 1088,
 } as const;
 
 /** Header, x87 registers and XMM registers of an FXSAVE image. */
@@ -46,6 +51,7 @@ export const FPU_BYTES = 416;
 export const FPU_MXCSR = 24;
 export const FPU_ST = 32;
 export const FPU_XMM = 160;
+export const YMM_BYTES = 256;
 
 /** The case did not end. */
 export const TRAP_HANG = 255;
@@ -57,7 +63,7 @@ export const TRAP_DEFECT = 253;
 /** RFLAGS bits that a case chooses: CF PF AF ZF SF DF OF AC; IF is set besides. */
 export const FLAGS_MASK = 0x40cd5;
 
-const BATCH_MAGIC = 0x32565243;
+const BATCH_MAGIC = 0x33565243;
 
 /** What one side says about one case. */
 export interface Outcome {

@@ -2,6 +2,7 @@
 // fault first, then commits registers, flags and memory.
 import { BLOCK_RIP, CS, MODE, RFLAGS, RIP, SEGMENTS, SEG_BYTES, SEG_LIMIT } from "../layout";
 import { ADD } from "./alu";
+import { execBitManipulation } from "./bit-manipulation";
 import { adjustAscii, adjustAsciiDivide, adjustAsciiMultiply, adjustDecimal } from "./decimal";
 import { divideSigned, divideUnsigned } from "./divide";
 import { aluSized } from "./general";
@@ -305,7 +306,7 @@ export function execInteger(cpu: usize, rec: usize, op: u32): void {
       return;
     default:
       if (op >= OP_SHIFT && op < OP_SHIFT + 8) shiftOperand(cpu, rec, op - OP_SHIFT, size);
-      else unreachable();
+      else execBitManipulation(cpu, rec, op);
   }
 }
 

@@ -186,3 +186,17 @@ export const OP_LOOPNE: u32 = OPS_INTEGER + 102;
 export const OP_LOOPE: u32 = OPS_INTEGER + 103;
 export const OP_LOOP: u32 = OPS_INTEGER + 104;
 export const OP_JCXZ: u32 = OPS_INTEGER + 105;
+// BMI1 and BMI2: bit-manipulation.ts. The operand in VEX.vvvv is in REC_AUX.
+export const OP_ANDN: u32 = OPS_INTEGER + 112;
+export const OP_BEXTR: u32 = OPS_INTEGER + 113;
+export const OP_BLSI: u32 = OPS_INTEGER + 114;
+export const OP_BLSMSK: u32 = OPS_INTEGER + 115;
+export const OP_BLSR: u32 = OPS_INTEGER + 116;
+export const OP_BZHI: u32 = OPS_INTEGER + 117;
+export const OP_MULX: u32 = OPS_INTEGER + 118;
+export const OP_PDEP: u32 = OPS_INTEGER + 119;
+export const OP_PEXT: u32 = OPS_INTEGER + 120;
+export const OP_RORX: u32 = OPS_INTEGER + 121;
+export const OP_SARX: u32 = OPS_INTEGER + 122;
+export const OP_SHLX: u32 = OPS_INTEGER + 123;
+export const OP_SHRX: u32 = OPS_INTEGER + 124;
