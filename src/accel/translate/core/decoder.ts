@@ -9,7 +9,7 @@ import {
   FEATURE_SYSCALL, FEATURE_TSC, FEATURE_BMI1, FEATURE_XSAVE, FEATURE_XSAVEC, FEATURE_XSAVEOPT, FEATURE_XSAVES,
   FEATURE_AVX,
 } from "../feature-bits";
-import { AVX_256, AVX_KIND_SHIFT, OP_VZEROALL, OP_VZEROUPPER } from "./avx-ops";
+import { AVX_256, AVX_INDEX_SHIFT, AVX_KIND_SHIFT, AVX_STEP_SHIFT, OP_VZEROALL, OP_VZEROUPPER } from "./avx-ops";
 import { MODE_64, MODE_REAL, MODE_SIZE } from "./mode-bits";
 import {
   OP_EMMS, OP_FEMMS, OP_FWAIT, OP_FXRSTOR, OP_FXSAVE, OP_LDMXCSR, OP_STMXCSR, OP_XRSTOR, OP_XRSTORS, OP_XSAVE,
@@ -25,7 +25,8 @@ import {
 } from "./record";
 import { SSE_FEATURE_SHIFT, SSE_IMM_SHIFT, SSE_IMPLICIT_RDI, SSE_MEM, SSE_REG, sseDecode } from "./sse-decode";
 import {
-  VEX_FEATURE_SHIFT, VEX_IMM, VEX_IMPLICIT_RDI, VEX_KIND_SHIFT, VEX_MEM, VEX_REG, VEX_SWAP, VEX_VVVV, isVexGeneral,
+  VEX_FEATURE_SHIFT, VEX_IMM, VEX_IMPLICIT_RDI, VEX_KIND_SHIFT, VEX_MEM, VEX_REG, VEX_STEP_SHIFT, VEX_SWAP, VEX_VSIB,
+  VEX_VVVV, isVexGeneral,
   vexDecode,
 } from "./vex-decode";
 import { GENERAL_FEATURE_SHIFT, GENERAL_IMM, decodeVexGeneral } from "./vex-general";
@@ -52,6 +53,7 @@ let osize: u32 = 4;
 let asize: u32 = 4;
 let segment: i32 = -1;
 let modrm: u32 = 0;
+let sib: u32 = 0;
 let end: u32 = DECODE_NEXT;
 
 function byte(): u32 {
@@ -168,7 +170,7 @@ function memory32(mod: u32): void {
   let displacement: i32 = 0;
   let relative = false;
   if (rm == 4) {
-    const sib = byte();
+    sib = byte();
     const i = ((sib >> 3) & 7) | ((rex & 2) << 2);
     if (i != 4) {
       index = i << 3;
@@ -1107,6 +1109,14 @@ function vexVector(answer: u64, vvvv: u32, l: u32): void {
     undefinedOpcode();
     return;
   }
+  if (answer & VEX_VSIB) {
+    if (asize == 2 || (modrm & 7) != 4) {
+      undefinedOpcode();
+      return;
+    }
+    store<u8>(rec, <u8>ZERO, REC_INDEX);
+    store<u8>(rec, <u8>(sib >> 6), REC_SCALE);
+  }
   const reg = <u8>(field() | ((rex & 4) << 1));
   store<u8>(rec, reg, REC_REG);
   if (isReg()) {
@@ -1117,7 +1127,14 @@ function vexVector(answer: u64, vvvv: u32, l: u32): void {
   if (answer & VEX_IMPLICIT_RDI) implicitMemory(7 << 3, DS);
   if (answer & VEX_IMM) imm(<u64>byte());
   const kind = <u32>(answer >> VEX_KIND_SHIFT) & 15;
-  store<u32>(rec, vexRegister(vvvv) | (l ? AVX_256 : 0) | (kind << AVX_KIND_SHIFT), REC_AUX);
+  const step = <u32>(answer >> VEX_STEP_SHIFT) & 15;
+  const index = ((sib >> 3) & 7) | ((rex & 2) << 2);
+  store<u32>(
+    rec,
+    vexRegister(vvvv) | (l ? AVX_256 : 0) | (kind << AVX_KIND_SHIFT) | (step << AVX_STEP_SHIFT) |
+      (index << AVX_INDEX_SHIFT),
+    REC_AUX,
+  );
   op(<u32>answer & 0xffff);
 }
 

@@ -67,13 +67,10 @@ export function execFpuState(cpu: usize, rec: usize, op: u32): void {
     case OP_FXRSTOR:
       fxrstor(cpu, rec);
       return;
-    case OP_LDMXCSR: {
+    case OP_LDMXCSR:
       requireSse(cpu);
-      const value = read32(cpu, eaSized(cpu, rec, 4, 0));
-      if ((value & ~mxcsrMask(cpu)) != 0) raiseGP(cpu);
-      store<u32>(cpu, value, MXCSR);
+      loadMxcsr(cpu, rec);
       return;
-    }
     case OP_STMXCSR:
       requireSse(cpu);
       write32(cpu, eaSized(cpu, rec, 4, 1), load<u32>(cpu, MXCSR));
@@ -105,6 +102,13 @@ export function execFpuState(cpu: usize, rec: usize, op: u32): void {
     default:
       raise(cpu, UD);
   }
+}
+
+/** LDMXCSR and VLDMXCSR. */
+export function loadMxcsr(cpu: usize, rec: usize): void {
+  const value = read32(cpu, eaSized(cpu, rec, 4, 0));
+  if ((value & ~mxcsrMask(cpu)) != 0) raiseGP(cpu);
+  store<u32>(cpu, value, MXCSR);
 }
 
 function requireSse(cpu: usize): void {

@@ -412,7 +412,7 @@ function loadSized(host: u32, size: u32): u64 {
 }
 
 // Outside 64-bit mode linear addresses wrap at 4 GiB.
-function wrap(cpu: usize, linear: u64): u64 {
+export function wrap(cpu: usize, linear: u64): u64 {
   return (load<u64>(cpu, MSR_EFER) & EFER_LMA) != 0 ? linear : linear & 0xffffffff;
 }
 

@@ -84,7 +84,27 @@ export function finish(cpu: usize): void {
   if (flags) raiseFlags(cpu, flags);
 }
 
+// Instructions on two lanes: the first lane's exceptions wait for the second's.
+let collecting: bool = false;
+let collected: u32 = 0;
+
+/** From here to `endLanes`, `finish` only collects: nothing else may raise. */
+export function beginLanes(): void {
+  collecting = true;
+  collected = 0;
+}
+
+/** Sets and raises what was collected. */
+export function endLanes(cpu: usize): void {
+  collecting = false;
+  if (collected) raiseFlags(cpu, collected);
+}
+
 function raiseFlags(cpu: usize, exceptions: u32): void {
+  if (collecting) {
+    collected |= exceptions;
+    return;
+  }
   const current = load<u32>(cpu, MXCSR);
   let set = exceptions;
   const unmasked = set & ~(current >> MASK_SHIFT);

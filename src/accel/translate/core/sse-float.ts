@@ -10,6 +10,8 @@ import {
 import {
   OP_ADDSUBPS, OP_CMPPS, OP_DPPS, OP_HADDPD, OP_HADDPS, OP_HSUBPD, OP_HSUBPS, OP_ROUNDPS, OPS_FLOAT,
 } from "./sse-ops";
+import { OPS_AVX } from "./ops";
+import { REC_OP } from "./record";
 import { getReg, imm8, regBase, setReg, source128, source32, source64 } from "./sse-operands";
 
 const LEAST_NORMAL64: f64 = 2.2250738585072014e-308;
@@ -232,8 +234,12 @@ export function execPackedArithmetic(cpu: usize, rec: usize, op: u32): void {
   const a = getReg(cpu, rec);
   const kind = (op - OPS_FLOAT) >> 2;
   const form = op & 3;
-  const r = form == 1 ? arithmetic64(cpu, kind, a, b) : arithmetic32(cpu, kind, a, b);
-  setReg(cpu, rec, r);
+  setReg(cpu, rec, packedArithmetic(cpu, kind, form, a, b));
+}
+
+/** ADD, MUL, SUB, MIN, DIV, MAX or SQRT of singles (form 0) or doubles (1). */
+export function packedArithmetic(cpu: usize, kind: u32, form: u32, a: v128, b: v128): v128 {
+  return form == 1 ? arithmetic64(cpu, kind, a, b) : arithmetic32(cpu, kind, a, b);
 }
 
 function arithmetic64(cpu: usize, kind: u32, a: v128, b: v128): v128 {
@@ -340,7 +346,7 @@ export function execCompare(cpu: usize, rec: usize, op: u32): void {
   const form = op - OP_CMPPS;
   const b = sourceOfForm(cpu, rec, form);
   const a = getReg(cpu, rec);
-  const predicate = imm8(rec) & 7;
+  const predicate = imm8(rec) & (load<u16>(rec, REC_OP) < OPS_AVX ? 7 : 31);
   let r: v128;
   if (form & 1) {
     const plainBoth = v128.and(plainLanes<f64>(a), plainLanes<f64>(b));
@@ -356,58 +362,65 @@ export function execCompare(cpu: usize, rec: usize, op: u32): void {
   setReg(cpu, rec, r);
 }
 
+/** The compares of numbers that are not NaNs, by the relations that satisfy the predicate. */
 function compare64(a: v128, b: v128, predicate: u32): v128 {
-  switch (predicate) {
+  switch (satisfying(predicate) & NUMBERS) {
     case 0:
-      return f64x2.eq(a, b);
-    case 1:
-      return f64x2.lt(a, b);
-    case 2:
-      return f64x2.le(a, b);
-    case 3:
       return i64x2.splat(0);
-    case 4:
-      return f64x2.ne(a, b);
-    case 5:
-      return f64x2.ge(a, b);
-    case 6:
+    case 1 << LESS:
+      return f64x2.lt(a, b);
+    case 1 << EQUAL:
+      return f64x2.eq(a, b);
+    case (1 << LESS) | (1 << EQUAL):
+      return f64x2.le(a, b);
+    case 1 << GREATER:
       return f64x2.gt(a, b);
+    case (1 << LESS) | (1 << GREATER):
+      return f64x2.ne(a, b);
+    case (1 << EQUAL) | (1 << GREATER):
+      return f64x2.ge(a, b);
   }
   return i64x2.splat(-1);
 }
 
 function compare32(a: v128, b: v128, predicate: u32): v128 {
-  switch (predicate) {
+  switch (satisfying(predicate) & NUMBERS) {
     case 0:
-      return f32x4.eq(a, b);
-    case 1:
-      return f32x4.lt(a, b);
-    case 2:
-      return f32x4.le(a, b);
-    case 3:
       return i64x2.splat(0);
-    case 4:
-      return f32x4.ne(a, b);
-    case 5:
-      return f32x4.ge(a, b);
-    case 6:
+    case 1 << LESS:
+      return f32x4.lt(a, b);
+    case 1 << EQUAL:
+      return f32x4.eq(a, b);
+    case (1 << LESS) | (1 << EQUAL):
+      return f32x4.le(a, b);
+    case 1 << GREATER:
       return f32x4.gt(a, b);
+    case (1 << LESS) | (1 << GREATER):
+      return f32x4.ne(a, b);
+    case (1 << EQUAL) | (1 << GREATER):
+      return f32x4.ge(a, b);
   }
   return i64x2.splat(-1);
 }
 
-/** Which relations satisfy a predicate: bit 1 << LESS and so on. */
+const NUMBERS: u32 = (1 << LESS) | (1 << EQUAL) | (1 << GREATER);
+
+/**
+ * Which relations satisfy a predicate: bit 1 << LESS and so on. The upper half of the first 16 differs from the lower in
+ * what NaNs do; the next 16 differ from the first in which NaNs signal.
+ */
 function satisfying(predicate: u32): u32 {
   const p = predicate & 3;
-  const positive: u32 =
+  let positive: u32 =
     p == 0 ? 1 << EQUAL : p == 1 ? 1 << LESS : p == 2 ? (1 << LESS) | (1 << EQUAL) : 1 << UNORDERED;
+  if (predicate & 8) positive = p == 3 ? 0 : positive | (1 << UNORDERED);
   return predicate & 4 ? positive ^ 15 : positive;
 }
 
 function compareExactly(cpu: usize, a: v128, b: v128, form: u32, predicate: u32): v128 {
   const at = cpu + SCRATCH;
   const relations = satisfying(predicate);
-  const signaling = (predicate & 3) == 1 || (predicate & 3) == 2;
+  const signaling = ((predicate & 3) == 1 || (predicate & 3) == 2) != ((predicate & 16) != 0);
   v128.store(at, a);
   v128.store(at, b, 16);
   begin(cpu);
@@ -482,32 +495,50 @@ export function execDotProduct(cpu: usize, rec: usize, op: u32): void {
   const a = getReg(cpu, rec);
   const imm = imm8(rec);
   const at = cpu + SCRATCH;
-  v128.store(at, a);
-  v128.store(at, b, 16);
-  begin(cpu);
+  v128.store(at, a, 64);
+  v128.store(at, b, 80);
   if (op == OP_DPPS) {
-    for (let i: usize = 0; i < 4; i++) {
-      const product = (imm >> (4 + <u32>i)) & 1 ? exact(MUL, load<u32>(at + i * 4), load<u32>(at + i * 4, 16), 23) : 0;
-      store<u32>(at + i * 4, <u32>product);
-    }
-    finish(cpu);
-    begin(cpu);
-    const low = exact(ADD, load<u32>(at), load<u32>(at, 4), 23);
-    const high = exact(ADD, load<u32>(at, 8), load<u32>(at, 12), 23);
-    finish(cpu);
-    begin(cpu);
-    const sum = exact(ADD, low, high, 23);
-    finish(cpu);
-    const bits = i32x4(1, 2, 4, 8);
-    setReg(cpu, rec, v128.and(i32x4.splat(<u32>sum), i32x4.eq(v128.and(i32x4.splat(imm), bits), bits)));
-  } else {
-    const low = imm & 0x10 ? exact(MUL, load<u64>(at), load<u64>(at, 16), 52) : 0;
-    const high = imm & 0x20 ? exact(MUL, load<u64>(at, 8), load<u64>(at, 24), 52) : 0;
-    finish(cpu);
-    begin(cpu);
-    const sum = exact(ADD, low, high, 52);
-    finish(cpu);
-    const bits = i64x2(1, 2);
-    setReg(cpu, rec, v128.and(i64x2.splat(sum), i64x2.eq(v128.and(i64x2.splat(imm), bits), bits)));
+    setReg(cpu, rec, v128.load(dotProducts(cpu, at + 64, at + 80, 1, imm)));
+    return;
   }
+  begin(cpu);
+  const low = imm & 0x10 ? exact(MUL, load<u64>(at, 64), load<u64>(at, 80), 52) : 0;
+  const high = imm & 0x20 ? exact(MUL, load<u64>(at, 72), load<u64>(at, 88), 52) : 0;
+  finish(cpu);
+  begin(cpu);
+  const sum = exact(ADD, low, high, 52);
+  finish(cpu);
+  const bits = i64x2(1, 2);
+  setReg(cpu, rec, v128.and(i64x2.splat(sum), i64x2.eq(v128.and(i64x2.splat(imm), bits), bits)));
+}
+
+/** DPPS of one or two lanes at `a` and `b`. Where the results are. */
+export function dotProducts(cpu: usize, a: usize, b: usize, lanes: u32, imm: u32): usize {
+  const at = cpu + SCRATCH;
+  begin(cpu);
+  for (let i: u32 = 0; i < lanes << 2; i++) {
+    const taken = (imm >> (4 + (i & 3))) & 1;
+    const product = taken ? exact(MUL, load<u32>(a + (i << 2)), load<u32>(b + (i << 2)), 23) : 0;
+    store<u32>(at + (i << 2), <u32>product);
+  }
+  finish(cpu);
+  begin(cpu);
+  for (let i: u32 = 0; i < lanes << 2; i += 2) {
+    const pair = at + (i << 2);
+    store<u32>(pair, <u32>exact(ADD, load<u32>(pair), load<u32>(pair, 4), 23));
+  }
+  finish(cpu);
+  begin(cpu);
+  for (let i: u32 = 0; i < lanes; i++) {
+    const lane = at + (i << 4);
+    store<u32>(lane, <u32>exact(ADD, load<u32>(lane), load<u32>(lane, 8), 23));
+  }
+  finish(cpu);
+  const bits = i32x4(1, 2, 4, 8);
+  const taken = i32x4.eq(v128.and(i32x4.splat(imm), bits), bits);
+  for (let i: u32 = 0; i < lanes; i++) {
+    const lane = at + (i << 4);
+    v128.store(lane, v128.and(i32x4.splat(load<u32>(lane)), taken));
+  }
+  return at;
 }

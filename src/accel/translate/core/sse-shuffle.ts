@@ -62,11 +62,14 @@ export function execShiftImmediate(cpu: usize, rec: usize, op: u32): void {
   const n = imm8(rec);
   const which = op - OP_SHIFT_IMM;
   const a = getRm(cpu, rec);
-  let r: v128;
-  if (which == SHIFT_PSRLDQ) r = i8x16.swizzle(a, i8x16.add(iota(), i8x16.splat(<i8>min<u32>(n, 16))));
-  else if (which == SHIFT_PSLLDQ) r = i8x16.swizzle(a, i8x16.sub(iota(), i8x16.splat(<i8>min<u32>(n, 16))));
-  else r = shift(shiftKind(which), a, n);
-  v128.store(rmBase(cpu, rec), r, XMM);
+  v128.store(rmBase(cpu, rec), shiftLane(which, a, n), XMM);
+}
+
+/** A shift by an immediate, SHIFT_*, of 128 bits. */
+export function shiftLane(which: u32, a: v128, n: u32): v128 {
+  if (which == SHIFT_PSRLDQ) return i8x16.swizzle(a, i8x16.add(iota(), i8x16.splat(<i8>min<u32>(n, 16))));
+  if (which == SHIFT_PSLLDQ) return i8x16.swizzle(a, i8x16.sub(iota(), i8x16.splat(<i8>min<u32>(n, 16))));
+  return shift(shiftKind(which), a, n);
 }
 
 /** The packed operation that shifts by a register, for a SHIFT_* number. */
