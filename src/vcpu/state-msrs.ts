@@ -20,6 +20,7 @@ const STATE_MSRS: readonly (readonly [Owner, ...numbers: number[]])[] = [
   [null, 0x250, 0x258, 0x259, ...range(0x268, 0x26f)], // fixed MTRRs
   ["tsc_adjust", 0x3b],
   ["xsaves", 0xda0], // XSS
+  ["pks", 0x6e1], // PKRS
   [null, 0x17a, 0x17b], // MCG_STATUS, MCG_CTL
   [null, 0x400, 0x404, 0x408, 0x40c], // MC0_CTL to MC3_CTL: no error is ever reported in the banks' other registers
   ["amd", 0xc0010010, 0xc0010015], // SYSCFG, HWCR

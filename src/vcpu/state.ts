@@ -92,6 +92,8 @@ export interface VcpuState {
   cr4: bigint;
   cr8: bigint;
   xcr0: bigint;
+  /** Rights of protection keys for user pages, WRPKRU's register; absent for 0. */
+  pkru?: number;
   /** DR0-DR3, DR6, DR7. */
   dr: { dr0: bigint; dr1: bigint; dr2: bigint; dr3: bigint; dr6: bigint; dr7: bigint };
   /** PAE's page-directory-pointer registers, four. */

@@ -38,6 +38,7 @@ const FEATURE_LEAVES = [
   [0xd, 1, "eax"],
 ] as const;
 const X2APIC = 1 << 21;
+const PKU = 1 << 3;
 const TSC_DEADLINE = 1 << 24;
 const HYPERVISOR = 1 << 31;
 
@@ -157,6 +158,8 @@ export class KvmDevice {
     });
     // Not in KVM's list, but in its hands: the local APIC's x2APIC mode and timer, and that this is a virtual machine.
     words[1]! |= X2APIC | TSC_DEADLINE | HYPERVISOR;
+    // Where PKRU is in XSAVE's area differs between hosts, so states would not move.
+    words[3]! &= ~PKU;
     return words;
   }
 

@@ -168,6 +168,7 @@ export const FPU_PENDING = 0x650; // u32: an unmasked x87 exception waits for th
 export const AVX_BLOCKED = 0x654; // u32: 0 usable, else the vector that AVX raises now: 6 for no OSXSAVE or XCR0 without SSE and AVX, 7 for TS
 export const CPUID_COUNT = 0x658; // u32
 export const MMU_GENERATION = 0x65c; // u32
+export const PKRS = 0x660; // u32: protection keys of supervisor pages, IA32_PKRS
 
 // x87 and SSE.
 export const FCW = 0x700; // u32 each
@@ -179,7 +180,7 @@ export const FDP = 0x718; // u64
 export const FCS = 0x720;
 export const FDS = 0x724;
 export const MXCSR = 0x728;
-export const PKRU = 0x72c; // u32
+export const PKRU = 0x72c; // u32: rights of protection keys for user pages
 export const ST = 0x730; // 8 physical registers of 16 bytes: significand u64, sign and exponent u16. MMn is the significand of physical register n.
 export const XMM = 0x800; // 16 registers of 32 bytes: XMM low, upper half of YMM high
 
@@ -211,10 +212,13 @@ export const MMU_CLASS_TLB = 0x3600; // 3 u32: TLB arrays of the current address
 export const MMU_CLOCK = 0x360c; // u32: counts context switches, for replacement
 export const DEBUG_PENDING = 0x3610; // u64: DR6 bits of debug traps that wait for the instruction's end
 export const DEBUG_RESUME = 0x3618; // u32: the first instruction of this run does not stop at its breakpoint
+export const MMU_KEYED_COUNT = 0x3620; // u32: pages in MMU_KEYED, or more than it holds: then any page may be one
 export const WATCH_HIT = 0x361c; // u32: a watchpoint of the debugger was hit: 1 read, 2 written
 
 // Counters, u64 each.
 export const COUNTERS = 0x3800;
+export const MMU_KEYED = 0x3a00; // 64 u64 to 0x3c00: pages in the TLB that have a protection key other than 0
+export const MAX_KEYED = 64;
 export const COUNT_BLOCKS_DECODED = 0;
 export const COUNT_TLB_MISSES = 1;
 export const COUNT_INVALIDATIONS = 2;

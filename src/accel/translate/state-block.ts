@@ -48,6 +48,7 @@ export class StateBlock {
     const sipi = this.u32(L.SIPI_VECTOR);
     const deadline = this.f64(L.APIC_TIMER_DEADLINE);
     const pendingDebug = this.u64(L.DEBUG_PENDING);
+    const pkru = this.u32(L.PKRU);
     const pendingErrors = this.u32(L.APIC_ESR_LATCH);
     return {
       version: VCPU_STATE_VERSION,
@@ -65,6 +66,7 @@ export class StateBlock {
       cr4: this.u64(L.CR4),
       cr8: BigInt(this.u32(L.APIC + 0x80) >>> 4),
       xcr0: this.u64(L.XCR0),
+      ...(pkru === 0 ? {} : { pkru }),
       dr: {
         dr0: this.u64(L.DR),
         dr1: this.u64(L.DR + 8),
@@ -132,6 +134,7 @@ export class StateBlock {
     this.setU64(L.CR3, state.cr3);
     this.setU64(L.CR4, state.cr4);
     this.setU64(L.XCR0, state.xcr0);
+    this.setU32(L.PKRU, state.pkru ?? 0);
     const { dr0, dr1, dr2, dr3, dr6, dr7 } = state.dr;
     [dr0, dr1, dr2, dr3, dr6, dr7, dr6, dr7].forEach((value, index) => {
       this.setU64(L.DR + index * 8, value);

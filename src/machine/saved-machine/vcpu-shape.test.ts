@@ -45,6 +45,7 @@ test("every field goes through the file", async () => {
     fpu: { ...reset.fpu, vectors: reset.fpu.vectors.map((_, index) => index.toString(16).padStart(2, "0").repeat(32)) },
     event: { kind: "exception", vector: 14, errorCode: 2, payload: 0x1234n },
     pendingDebug: 0x4001n,
+    pkru: 0x55555554,
     interruptShadow: "mov-ss",
     nmiPending: true,
     apic: { ...reset.apic, timerStart: -1.5, timerDeadline: 2 ** 60, pendingErrors: 0x40 },

@@ -72,6 +72,7 @@ export const VCPU_SHAPE: Shape<VcpuState> = object({
   cr4: u64,
   cr8: u64,
   xcr0: u64,
+  pkru: optional(dword),
   dr: object({ dr0: u64, dr1: u64, dr2: u64, dr3: u64, dr6: u64, dr7: u64 }),
   pdptrs: list(u64, 4),
   msrs,

@@ -1,10 +1,9 @@
 // CPUID: a look-up in the table that the host made from the CPU model, and the bits that change at run time.
 import { CPUID_COUNT, CPUID_TABLE, CR4, MODE, MSR_APIC_BASE, MSR_XSS, XCR0 } from "../layout";
 import { isIntel } from "./cpu-features";
-import { CR4_OSXSAVE } from "./mode";
+import { CR4_OSXSAVE, CR4_PKE } from "./mode";
 import { MODE_64, MODE_SIZE } from "./mode-bits";
 
-const CR4_PKE: u64 = 0x400000;
 
 export let cpuidA: u32 = 0;
 export let cpuidB: u32 = 0;

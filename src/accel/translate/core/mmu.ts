@@ -6,11 +6,11 @@
 import {
   COUNT_CR3_WRITES, COUNT_MMIO, COUNT_TLB_FLUSHES, COUNT_TLB_MISSES, CPL, CR0, CR3, CR4, CUR_REC, DEBUG_PENDING,
   DEBUG_WATCHPOINTS, DEBUG_WP, DIRTY_BITMAP, DR, EMPTY_PAGE, EXIT_ADDRESS, INTERRUPT_CHECK, LINEAR_BITS,
-  MACHINE_BLOCK, MAX_VCPUS, MMU_CLASS_TLB, MMU_CLOCK, MMU_CONTEXTS, MSR_APIC_BASE, MSR_EFER, NO_TLB, PDPTR, PHYSICAL_BITS,
-  RFLAGS, SLOT_BYTES, SLOT_COUNT, SLOTS, SS, SYS_TLB, TLB, TLB_BASE, TLB_CONTEXTS, TLB_ENTRIES, TLB_ENTRY_BYTES,
+  MACHINE_BLOCK, MAX_KEYED, MAX_VCPUS, MMU_CLASS_TLB, MMU_CLOCK, MMU_CONTEXTS, MMU_KEYED, MMU_KEYED_COUNT, MSR_APIC_BASE,
+  MSR_EFER, NO_TLB, PDPTR, PHYSICAL_BITS, PKRS, PKRU, RFLAGS, SLOT_BYTES, SLOT_COUNT, SLOTS, SS, SYS_TLB, TLB, TLB_BASE, TLB_CONTEXTS, TLB_ENTRIES, TLB_ENTRY_BYTES,
   TLB_STRIDE, VCPU_BASE, VCPU_ID, VCPU_STRIDE, WATCH_HIT,
 } from "../layout";
-import { FEATURE_PAGE1GB } from "../feature-bits";
+import { FEATURE_LA57, FEATURE_PAGE1GB } from "../feature-bits";
 import { codeWritten, count, pageHasCode } from "./blocks";
 import { has } from "./cpu-features";
 import { AC as ALIGNMENT_CHECK, GP, SSF, raiseError, raisePageFault } from "./exceptions";
@@ -19,7 +19,8 @@ import { hostMmioRead, hostMmioWrite } from "./host";
 import { apicRead, apicWrite } from "./lapic";
 import { TLB_ADDEND, TLB_FETCH, TLB_READ, TLB_SPARE, TLB_WRITE, tlbEntry } from "./memory";
 import {
-  CR0_AM, CR0_PE, CR0_PG, CR0_WP, CR4_PAE, CR4_PCIDE, CR4_PGE, CR4_PSE, CR4_SMAP, CR4_SMEP, EFER_LMA, EFER_NXE, is64,
+  CR0_AM, CR0_PE, CR0_PG, CR0_WP, CR4_LA57, CR4_PAE, CR4_PCIDE, CR4_PGE, CR4_PKE, CR4_PKS, CR4_PSE, CR4_SMAP, CR4_SMEP,
+  EFER_LMA, EFER_NXE, is64,
 } from "./mode";
 import {
   OP_CALL64, OP_CALL64_M, OP_CALL64_R, OP_LEAVE64, OP_POP64_R, OP_PUSH64_I, OP_PUSH64_M, OP_PUSH64_R, OP_RET64,
@@ -40,6 +41,7 @@ const ERROR_W: u32 = 2;
 const ERROR_U: u32 = 4;
 const ERROR_RSVD: u32 = 8;
 const ERROR_I: u32 = 16;
+const ERROR_PK: u32 = 32;
 
 const ACCESS_READ: u32 = 0;
 const ACCESS_WRITE: u32 = 1;
@@ -126,6 +128,15 @@ export function canonical(cpu: usize, linear: u64): bool {
   return <u64>(<i64>(linear << <u64>shift) >> <i64>shift) == linear;
 }
 
+/**
+ * Whether a base that is loaded (of a segment, a descriptor table, in an MSR) is canonical: the widest addresses that
+ * the processor has count here, whatever CR4.LA57 says. SDM vol. 1 3.3.7.1.
+ */
+export function canonicalBase(cpu: usize, base: u64): bool {
+  const shift: u64 = has(cpu, FEATURE_LA57) ? 7 : 16;
+  return <u64>(<i64>(base << shift) >> <i64>shift) == base;
+}
+
 // In 64-bit mode segments do not check; what is not canonical is #SS for stack accesses, else #GP.
 function checkCanonical(cpu: usize, linear: u64, access: u32): void {
   if (!is64(cpu) || canonical(cpu, linear)) return;
@@ -162,11 +173,13 @@ let walkWritable: bool = false;
 let walkNoExecute: bool = false;
 let walkGlobal: bool = false;
 let walkDirty: bool = false;
+let walkKey: u32 = 0; // protection key; 0 where no keys are in force
 let walkLarge: u32 = 0; // 0: 4 KiB, 1: 2 or 4 MiB, 2: 1 GiB
 // Wasm offsets of the entries that the walk used, for the A and D bits.
 let entries0: u32 = 0;
 let entries1: u32 = 0;
 let entries2: u32 = 0;
+let entries3: u32 = 0;
 let leafEntry: u32 = 0;
 
 function readEntry(gpa: u64, wide: bool): u64 {
@@ -188,10 +201,12 @@ function walk(cpu: usize, linear: u64): bool {
   entries0 = 0;
   entries1 = 0;
   entries2 = 0;
+  entries3 = 0;
   leafEntry = 0;
   walkError = 0;
   walkLarge = 0;
   walkGlobal = false;
+  walkKey = 0;
   const cr0 = load<u64>(cpu, CR0);
   if ((cr0 & CR0_PG) == 0) {
     walkGpa = linear & 0xffffffff;
@@ -211,6 +226,12 @@ function walk(cpu: usize, linear: u64): bool {
   let table: u64;
   if ((load<u64>(cpu, MSR_EFER) & EFER_LMA) != 0) {
     table = cr3 & 0x000ffffffffff000;
+    if ((cr4 & CR4_LA57) != 0) {
+      const pml5e = readEntry(table + ((linear >> 48) & 511) * 8, true);
+      if (!through(pml5e, reserved | PTE_PS)) return false;
+      entries3 = lastEntry;
+      table = pml5e & 0x000ffffffffff000;
+    }
     const pml4e = readEntry(table + ((linear >> 39) & 511) * 8, true);
     if (!through(pml4e, reserved | PTE_PS)) return false;
     entries0 = lastEntry;
@@ -280,6 +301,8 @@ function leaf(cr4: u64, entry: u64, gpa: u64): bool {
   walkGpa = gpa;
   walkDirty = (entry & PTE_D) != 0;
   walkGlobal = (entry & PTE_G) != 0 && (cr4 & CR4_PGE) != 0;
+  // Keys are looked at in long mode only, where CR4.PAE paging's bits 59-62 are not reserved.
+  if ((cr4 & (CR4_PKE | CR4_PKS)) != 0) walkKey = <u32>(entry >> 59) & 15;
   return true;
 }
 
@@ -292,7 +315,23 @@ function setBits(entry: u32, bits: u32): void {
   store<u8>(entry, <u8>(old | bits));
 }
 
+// Whether the page's protection key forbids a data access. SDM vol. 3A 4.6.2.
+function keyForbids(cpu: usize, access: u32, cls: u32): bool {
+  const cr4 = load<u64>(cpu, CR4);
+  if ((cr4 & (CR4_PKE | CR4_PKS)) == 0 || access == ACCESS_FETCH) return false;
+  if ((load<u64>(cpu, MSR_EFER) & EFER_LMA) == 0) return false;
+  if ((cr4 & (walkUser ? CR4_PKE : CR4_PKS)) == 0) return false;
+  const rights = (walkUser ? load<u32>(cpu, PKRU) : load<u32>(cpu, PKRS)) >> (walkKey << 1);
+  if (rights & 1) return true;
+  if ((rights & 2) == 0 || access != ACCESS_WRITE) return false;
+  return cls == CLASS_USER || (load<u64>(cpu, CR0) & CR0_WP) != 0;
+}
+
 function permitted(cpu: usize, access: u32, cls: u32): bool {
+  return permittedByTables(cpu, access, cls) && !keyForbids(cpu, access, cls);
+}
+
+function permittedByTables(cpu: usize, access: u32, cls: u32): bool {
   if (cls == CLASS_USER) {
     if (!walkUser) return false;
     if (access == ACCESS_WRITE) return walkWritable;
@@ -312,6 +351,9 @@ function fault(cpu: usize, linear: u64, access: u32, cls: u32, present: u32): vo
   let error = walkError | present;
   if (access == ACCESS_WRITE) error |= ERROR_W;
   if (cls == CLASS_USER) error |= ERROR_U;
+  // Where the page is user's or the access the supervisor's own; with the tables' reasons or alone.
+  const keyed = (error & (ERROR_P | ERROR_RSVD)) == ERROR_P && (walkUser || cls != CLASS_USER);
+  if (keyed && keyForbids(cpu, access, cls)) error |= ERROR_PK;
   if (access == ACCESS_FETCH) {
     const nx = (load<u64>(cpu, MSR_EFER) & EFER_NXE) != 0 && (load<u64>(cpu, CR4) & CR4_PAE) != 0;
     if (nx || (load<u64>(cpu, CR4) & CR4_SMEP) != 0) error |= ERROR_I;
@@ -334,6 +376,7 @@ function translate(cpu: usize, linear: u64, access: u32, system: u32): u32 {
   if (!walk(cpu, linear)) fault(cpu, linear, access, cls, 0);
   if (paged(cpu)) {
     if (!permitted(cpu, access, cls)) fault(cpu, linear, access, cls, ERROR_P);
+    setBits(entries3, <u32>PTE_A);
     setBits(entries0, <u32>PTE_A);
     setBits(entries1, <u32>PTE_A);
     setBits(entries2, <u32>PTE_A);
@@ -367,6 +410,7 @@ function fill(cpu: usize, linear: u64, hostPage: u32, cls: u32, readOnly: bool, 
   store<u64>(entry, writable ? page : ~(<u64>0), TLB_WRITE);
   store<u64>(entry, executable ? page : ~(<u64>0), TLB_FETCH);
   store<u32>(entry, hostPage - <u32>page, TLB_ADDEND);
+  if (walkKey != 0) noteKeyed(cpu, page);
   let flags: u32 = walkGlobal ? ENTRY_GLOBAL : 0;
   if (walkLarge != 0) flags |= ENTRY_LARGE;
   if (mayWrite && !writable) flags |= ENTRY_CODE;
@@ -377,6 +421,39 @@ function fill(cpu: usize, linear: u64, hostPage: u32, cls: u32, readOnly: bool, 
 function markDirty(offset: u32): void {
   const at: usize = DIRTY_BITMAP + (offset >> 15);
   store<u8>(at, <u8>(<u32>load<u8>(at) | (1 << ((offset >> 12) & 7))));
+}
+
+// Remembers a page in the TLB that has a key, for keysChanged.
+function noteKeyed(cpu: usize, page: u64): void {
+  const pages = load<u32>(cpu, MMU_KEYED_COUNT);
+  if (pages > <u32>MAX_KEYED) return;
+  if (pages < <u32>MAX_KEYED) store<u64>(cpu + (pages << 3), page, MMU_KEYED);
+  store<u32>(cpu, pages + 1, MMU_KEYED_COUNT);
+}
+
+/** WRPKRU, and XRSTOR of component 9. */
+export function writePkru(cpu: usize, value: u32): void {
+  const changed = load<u32>(cpu, PKRU) ^ value;
+  store<u32>(cpu, value, PKRU);
+  if (changed != 0) keysChanged(cpu, changed);
+}
+
+/** PKRU or PKRS has changed: the TLB's entries know the rights of before. `changed`: the bits that are different. */
+export function keysChanged(cpu: usize, changed: u32): void {
+  const pages = load<u32>(cpu, MMU_KEYED_COUNT);
+  if ((changed & 3) != 0 || pages > <u32>MAX_KEYED) {
+    flushTlb(cpu);
+    return;
+  }
+  store<u32>(cpu, 0, MMU_KEYED_COUNT);
+  for (let i: u32 = 0; i < pages; i++) {
+    const page = load<u64>(cpu + (i << 3), MMU_KEYED);
+    for (let c: u32 = 0; c < <u32>TLB_CONTEXTS; c++) {
+      if (load<u32>(cpu + MMU_CONTEXTS + c * CONTEXT_BYTES, CONTEXT_FILLED) == 0) continue;
+      const entry = tlbEntry(tlbOf(cpu, c), page);
+      if (matches(entry, page)) clearEntry(entry);
+    }
+  }
 }
 
 // ---- Accesses that missed.
@@ -678,11 +755,13 @@ export function resetMmu(cpu: usize): void {
   }
   memory.fill(cpu + MMU_CLASS_TLB, 0, 12);
   store<u32>(cpu, 0, MMU_CLOCK);
+  store<u32>(cpu, 0, MMU_KEYED_COUNT);
 }
 
 /** Everything, global pages too: paging mode changes, slots, CR4.PGE. */
 export function flushTlb(cpu: usize): void {
   count(cpu, COUNT_TLB_FLUSHES);
+  store<u32>(cpu, 0, MMU_KEYED_COUNT);
   for (let i: u32 = 0; i < <u32>TLB_CONTEXTS; i++) {
     clearContext(cpu, i);
     store<u32>(cpu + MMU_CONTEXTS + i * CONTEXT_BYTES, NO_KEY, CONTEXT_KEY);
@@ -734,14 +813,30 @@ export function flushPage(cpu: usize, linear: u64, space: i32): void {
     if ((load<u32>(context, CONTEXT_HUGE) >> (<u32>(linear >> 30) & 31)) & 1) {
       dropLarge(tlb, linear >> 30);
     } else if ((load<u64>(context, CONTEXT_LARGE) >> ((linear >> 21) & 63)) & 1) {
+      dropRegion(context, tlb, linear & ~0x1fffff);
       // 4 MiB pages of 32-bit paging are two such regions.
-      const from = linear & ~0x3fffff;
-      for (let at = from; at < from + 0x400000; at += 0x1000) {
-        const part = tlbEntry(tlb, at);
-        if ((load<u32>(part, TLB_SPARE) & ENTRY_LARGE) != 0 && matches(part, at)) clearEntry(part);
-      }
+      if ((load<u64>(cpu, CR4) & CR4_PAE) == 0) dropRegion(context, tlb, (linear & ~0x1fffff) ^ 0x200000);
     }
   }
+}
+
+// The entries of large pages in 2 MiB. Regions that share the entries' places are told again which of them have any.
+function dropRegion(context: usize, tlb: usize, region: u64): void {
+  let left: u64 = 0;
+  for (let offset: u64 = 0; offset < 0x200000; offset += 0x1000) {
+    const entry = tlbEntry(tlb, region + offset);
+    if ((load<u32>(entry, TLB_SPARE) & ENTRY_LARGE) == 0) continue;
+    if (matches(entry, region + offset)) clearEntry(entry);
+    else left |= bitOf(load<u64>(entry, TLB_READ)) | bitOf(load<u64>(entry, TLB_WRITE)) | bitOf(load<u64>(entry, TLB_FETCH));
+  }
+  // TLB_ENTRIES are four regions.
+  const mates: u64 = 0x1111111111111111 << ((region >> 21) & 3);
+  store<u64>(context, (load<u64>(context, CONTEXT_LARGE) & ~mates) | left, CONTEXT_LARGE);
+}
+
+// A tag's bit in CONTEXT_LARGE.
+function bitOf(tag: u64): u64 {
+  return tag == ~(<u64>0) ? 0 : <u64>1 << ((tag >> 21) & 63);
 }
 
 // The entries of the large pages in one GiB.

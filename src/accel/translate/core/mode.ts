@@ -39,6 +39,8 @@ export const CR4_PCIDE: u64 = 1 << 17;
 export const CR4_OSXSAVE: u64 = 1 << 18;
 export const CR4_SMEP: u64 = 1 << 20;
 export const CR4_SMAP: u64 = 1 << 21;
+export const CR4_PKE: u64 = 1 << 22;
+export const CR4_PKS: u64 = 1 << 24;
 /** SSE and AVX state: what AVX instructions need. */
 export const XCR0_AVX: u64 = 6;
 export const EFER_SCE: u64 = 1;
@@ -90,6 +92,11 @@ export function refreshFpu(cpu: usize): void {
   store<u32>(cpu, !avx ? UD : switched ? NM : 0, AVX_BLOCKED);
 }
 
+/** The width of canonical addresses follows from CR4.LA57. */
+export function refreshLinearBits(cpu: usize): void {
+  store<u32>(cpu, (load<u64>(cpu, CR4) & CR4_LA57) != 0 ? 57 : 48, LINEAR_BITS);
+}
+
 /** CPL from SS, or 3 in virtual-8086 mode and 0 in real mode. After the host wrote the state. */
 export function refreshAll(cpu: usize): void {
   let cpl: u32 = 0;
@@ -98,7 +105,7 @@ export function refreshAll(cpu: usize): void {
     else cpl = (load<u32>(cpu, SEGMENTS + SS * SEG_BYTES + SEG_ATTR) >> ATTR_DPL_SHIFT) & 3;
   }
   store<u32>(cpu, cpl, CPL);
-  store<u32>(cpu, (load<u64>(cpu, CR4) & CR4_LA57) != 0 ? 57 : 48, LINEAR_BITS);
+  refreshLinearBits(cpu);
   refreshFpu(cpu);
   refreshMode(cpu);
   store<u32>(cpu, 1, INTERRUPT_CHECK);

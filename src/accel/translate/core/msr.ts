@@ -3,10 +3,10 @@ import {
   CR0, FS, GS, INTERRUPT_CHECK, MCE_BANKS, MCG_CTL, MCG_STATUS, MSR_APIC_BASE, MSR_CSTAR, MSR_DEBUGCTL,
   MSR_EFER, MSR_FMASK, MSR_KERNEL_GS_BASE, MSR_LSTAR, MSR_MISC_ENABLE, MSR_MTRR_DEF_TYPE, MSR_PAT, MSR_SPARE,
   MSR_STAR, MSR_SYSENTER_CS, MSR_SYSENTER_EIP, MSR_SYSENTER_ESP, MSR_TSC_ADJUST, MSR_TSC_AUX, MSR_XSS, MTRR_FIXED,
-  MTRR_VARIABLE, SCRATCH, SEG_BASE, 
+  MTRR_VARIABLE, PKRS, SCRATCH, SEG_BASE, 
 } from "../layout";
 import {
-  FEATURE_APIC, FEATURE_FFXSR, FEATURE_LM, FEATURE_NX, FEATURE_RDTSCP, FEATURE_SYSCALL, FEATURE_TSC_ADJUST,
+  FEATURE_APIC, FEATURE_FFXSR, FEATURE_LM, FEATURE_NX, FEATURE_PKS, FEATURE_RDTSCP, FEATURE_SYSCALL, FEATURE_TSC_ADJUST,
   FEATURE_TSC_DEADLINE, FEATURE_X2APIC, FEATURE_XSAVES,
 } from "../feature-bits";
 import {
@@ -15,7 +15,7 @@ import {
 } from "./lapic";
 import { has, isIntel, physicalMask } from "./cpu-features";
 import { CR0_PG, EFER_FFXSR, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE } from "./mode";
-import { canonical, flushTlb } from "./mmu";
+import { canonicalBase, flushTlb, keysChanged } from "./mmu";
 import { seg } from "./segments";
 import { tscNow, tscSet } from "./tsc";
 
@@ -127,6 +127,9 @@ export function readMsrValue(cpu: usize, index: u32): bool {
     case 0x6e0:
       msrValue = apicTscDeadline(cpu);
       return has(cpu, FEATURE_TSC_DEADLINE);
+    case 0x6e1:
+      msrValue = <u64>load<u32>(cpu, PKRS);
+      return has(cpu, FEATURE_PKS);
     case 0xc0000080:
       msrValue = load<u64>(cpu, MSR_EFER);
       return has(cpu, FEATURE_NX) || has(cpu, FEATURE_SYSCALL) || has(cpu, FEATURE_LM);
@@ -193,7 +196,7 @@ export function writeMsrValue(cpu: usize, index: u32, value: u64): bool {
     case 0xc0000082:
     case 0xc0000083:
     case 0xc0000102:
-      if (!canonical(cpu, value)) return false;
+      if (!canonicalBase(cpu, value)) return false;
       break;
     case 0xc0000103:
       if (value >> 32 != 0) return false;
@@ -252,14 +255,21 @@ export function writeMsrValue(cpu: usize, index: u32, value: u64): bool {
       if (!has(cpu, FEATURE_TSC_DEADLINE)) return false;
       apicSetTscDeadline(cpu, value);
       return true;
+    case 0x6e1: {
+      if (!has(cpu, FEATURE_PKS) || value >> 32 != 0) return false;
+      const changed = load<u32>(cpu, PKRS) ^ <u32>value;
+      store<u32>(cpu, <u32>value, PKRS);
+      if (changed != 0) keysChanged(cpu, changed);
+      return true;
+    }
     case 0xc0000080:
       return writeEfer(cpu, value);
     case 0xc0000100:
-      if (!has(cpu, FEATURE_LM) || !canonical(cpu, value)) return false;
+      if (!has(cpu, FEATURE_LM) || !canonicalBase(cpu, value)) return false;
       store<u64>(seg(cpu, FS), value, SEG_BASE);
       return true;
     case 0xc0000101:
-      if (!has(cpu, FEATURE_LM) || !canonical(cpu, value)) return false;
+      if (!has(cpu, FEATURE_LM) || !canonicalBase(cpu, value)) return false;
       store<u64>(seg(cpu, GS), value, SEG_BASE);
       return true;
     case 0xc001001f:

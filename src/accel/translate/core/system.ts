@@ -3,10 +3,10 @@
 import {
   BLOCK_RIP, COUNT_PORT, CPL, CR0, CR2, CR3, CR4, CS, DR, EXC_PAYLOAD, EXIT_INTERCEPT, FS, GDTR_BASE, GDTR_LIMIT, GPR,
   GS, IDTR_BASE, IDTR_LIMIT, INTERCEPTS, INTERRUPT_CHECK, LDTR, MSR_EFER, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
-  RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SS, TR, XCR0, ES,
+  PKRU, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SS, TR, XCR0, ES,
 } from "../layout";
 import {
-  FEATURE_AVX, FEATURE_DE, FEATURE_FSGSBASE, FEATURE_FXSR, FEATURE_MCE, FEATURE_PAE, FEATURE_PCID, FEATURE_PGE,
+  FEATURE_AVX, FEATURE_DE, FEATURE_FSGSBASE, FEATURE_FXSR, FEATURE_LA57, FEATURE_MCE, FEATURE_PAE, FEATURE_PCID, FEATURE_PGE, FEATURE_PKS, FEATURE_PKU,
   FEATURE_PSE, FEATURE_SMAP, FEATURE_SMEP, FEATURE_SSE, FEATURE_TSC, FEATURE_UMIP, FEATURE_VME, FEATURE_XSAVE,
 } from "../feature-bits";
 import { count } from "./blocks";
@@ -24,11 +24,11 @@ import { isRegister as isReg, readRm, readSized, rmwSized, sizeOf as size, write
 import { apicCr8, apicSetCr8 } from "./lapic";
 import { read16, read32, read64, sysRead16, sysRead64, sysWrite8, write16, write32, write64 } from "./memory";
 import {
-  CR0_CD, CR0_ET, CR0_NW, CR0_PE, CR0_PG, CR0_TS, CR0_WP, CR4_DE, CR4_FSGSBASE, CR4_MCE, CR4_OSFXSR, CR4_OSXMMEXCPT,
-  CR4_OSXSAVE, CR4_PAE, CR4_PCE, CR4_PCIDE, CR4_PGE, CR4_PSE, CR4_PVI, CR4_SMAP, CR4_SMEP, CR4_TSD, CR4_UMIP, CR4_VME,
-  EFER_LMA, EFER_LME, is64, isLongMode, isProtected, refreshFpu, refreshMode,
+  CR0_CD, CR0_ET, CR0_NW, CR0_PE, CR0_PG, CR0_TS, CR0_WP, CR4_DE, CR4_FSGSBASE, CR4_LA57, CR4_MCE, CR4_OSFXSR, CR4_OSXMMEXCPT,
+  CR4_OSXSAVE, CR4_PAE, CR4_PCE, CR4_PCIDE, CR4_PGE, CR4_PKE, CR4_PKS, CR4_PSE, CR4_PVI, CR4_SMAP, CR4_SMEP, CR4_TSD, CR4_UMIP, CR4_VME,
+  EFER_LMA, EFER_LME, is64, isLongMode, isProtected, refreshFpu, refreshLinearBits, refreshMode,
 } from "./mode";
-import { canonical, cr3Loaded, flushPage, flushSpaces, flushTlb, loadPdptrs, probeRead, probeWrite, selectTlb } from "./mmu";
+import { canonicalBase, cr3Loaded, flushPage, flushSpaces, flushTlb, loadPdptrs, probeRead, probeWrite, selectTlb, writePkru } from "./mmu";
 import { msrValue, readMsrValue, writeMsrValue } from "./msr";
 import * as S from "./ops-system";
 import {
@@ -162,14 +162,21 @@ function cr4Valid(cpu: usize): u64 {
   if (has(cpu, FEATURE_XSAVE)) valid |= CR4_OSXSAVE;
   if (has(cpu, FEATURE_SMEP)) valid |= CR4_SMEP;
   if (has(cpu, FEATURE_SMAP)) valid |= CR4_SMAP;
+  if (has(cpu, FEATURE_LA57)) valid |= CR4_LA57;
+  if (has(cpu, FEATURE_PKU)) valid |= CR4_PKE;
+  if (has(cpu, FEATURE_PKS)) valid |= CR4_PKS;
   return valid;
 }
+
+// Bits that change what translations mean.
+const CR4_FLUSHING: u64 =
+  CR4_PGE | CR4_PAE | CR4_PSE | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_LA57 | CR4_PKE | CR4_PKS;
 
 function writeCr4(cpu: usize, value: u64): void {
   if ((value & ~cr4Valid(cpu)) != 0) raiseGP(cpu);
   const old = load<u64>(cpu, CR4);
   const changed = old ^ value;
-  if (isLongMode(cpu) && (value & CR4_PAE) == 0) raiseGP(cpu);
+  if (isLongMode(cpu) && ((value & CR4_PAE) == 0 || (changed & CR4_LA57) != 0)) raiseGP(cpu);
   if ((value & CR4_PCIDE) != 0 && (old & CR4_PCIDE) == 0) {
     if (!isLongMode(cpu) || (load<u64>(cpu, CR3) & 0xfff) != 0) raiseGP(cpu);
   }
@@ -178,7 +185,8 @@ function writeCr4(cpu: usize, value: u64): void {
     if (!loadPdptrs(cpu, load<u64>(cpu, CR3))) raiseGP(cpu);
   }
   store<u64>(cpu, value, CR4);
-  if ((changed & (CR4_PGE | CR4_PAE | CR4_PSE | CR4_PCIDE | CR4_SMEP | CR4_SMAP)) != 0) flushTlb(cpu);
+  if ((changed & CR4_FLUSHING) != 0) flushTlb(cpu);
+  if ((changed & CR4_LA57) != 0) refreshLinearBits(cpu);
   if ((changed & (CR4_OSFXSR | CR4_OSXSAVE)) != 0) refreshFpu(cpu);
   refreshMode(cpu);
 }
@@ -289,7 +297,7 @@ function loadTable(cpu: usize, rec: usize, interrupts: bool): void {
   const limit = <u32>read16(cpu, linear);
   let base = wide ? read64(cpu, linear + 2) : <u64>read32(cpu, linear + 2);
   if (!wide && size(rec) == 2) base &= 0xffffff;
-  if (wide && !canonical(cpu, base)) raiseGP(cpu);
+  if (wide && !canonicalBase(cpu, base)) raiseGP(cpu);
   store<u64>(cpu + (interrupts ? IDTR_BASE : GDTR_BASE), base);
   store<u32>(cpu + (interrupts ? IDTR_LIMIT : GDTR_LIMIT), limit);
 }
@@ -319,7 +327,7 @@ function loadSystemSegment(cpu: usize, rec: usize, number: u32): void {
   if (number == LDTR ? type != 2 : type != 9 && (long || type != 1)) raiseError(cpu, GP, error);
   if ((attributes & ATTR_P) == 0) raiseError(cpu, NP, error);
   const base = descriptorBase(descriptor) | (high << 32);
-  if (long && !canonical(cpu, base)) raiseError(cpu, GP, error);
+  if (long && !canonicalBase(cpu, base)) raiseError(cpu, GP, error);
   let final = attributes;
   if (number == TR) {
     sysWrite8(cpu, at + 5, <u8>(attributes | 2));
@@ -573,7 +581,7 @@ function segmentBase(cpu: usize, rec: usize, number: u32, write: bool): void {
     return;
   }
   const value = getSized(register, size(rec));
-  if (!canonical(cpu, value)) raiseGP(cpu);
+  if (!canonicalBase(cpu, value)) raiseGP(cpu);
   store<u64>(at, value, SEG_BASE);
 }
 
@@ -582,6 +590,19 @@ function accessControl(cpu: usize, set: bool): void {
   const flags = load<u64>(cpu, RFLAGS);
   store<u64>(cpu, set ? flags | AC : flags & ~AC, RFLAGS);
   selectTlb(cpu);
+}
+
+function rdpkru(cpu: usize): void {
+  if ((load<u64>(cpu, CR4) & CR4_PKE) == 0) raise(cpu, UD);
+  if (load<u32>(cpu, RCX) != 0) raiseGP(cpu);
+  store<u64>(cpu, <u64>load<u32>(cpu, PKRU), RAX);
+  store<u64>(cpu, 0, RDX);
+}
+
+function wrpkru(cpu: usize): void {
+  if ((load<u64>(cpu, CR4) & CR4_PKE) == 0) raise(cpu, UD);
+  if ((load<u32>(cpu, RCX) | load<u32>(cpu, RDX)) != 0) raiseGP(cpu);
+  writePkru(cpu, load<u32>(cpu, RAX));
 }
 
 function invpcid(cpu: usize, rec: usize): void {
@@ -594,7 +615,7 @@ function invpcid(cpu: usize, rec: usize): void {
   const pcids = (load<u64>(cpu, CR4) & CR4_PCIDE) != 0;
   if (type < 2 && ((pcid & ~(<u64>0xfff)) != 0 || (!pcids && pcid != 0))) raiseGP(cpu);
   if (type == 0) {
-    if (!canonical(cpu, address)) raiseGP(cpu);
+    if (!canonicalBase(cpu, address)) raiseGP(cpu);
     flushPage(cpu, address, <i32>pcid);
   } else flushSpaces(cpu, <u32>type, <u32>pcid);
 }
@@ -885,6 +906,12 @@ export function execSystem(cpu: usize, rec: usize, op: u32): void {
       return;
     case S.OP_CLAC:
       accessControl(cpu, false);
+      return;
+    case S.OP_RDPKRU:
+      rdpkru(cpu);
+      return;
+    case S.OP_WRPKRU:
+      wrpkru(cpu);
       return;
     case S.OP_RDFSBASE:
       segmentBase(cpu, rec, FS, false);
