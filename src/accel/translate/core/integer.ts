@@ -344,7 +344,8 @@ function enter(cpu: usize, rec: usize, size: u32): void {
   const level = <u32>(load<u64>(rec, REC_IMM) >> 16);
   const mask = stackMask(cpu);
   let pointer = load<u64>(cpu, RSP) - size;
-  const frame = pointer;
+  // The stack pointer after the first push: SP's wrap leaves the rest of ESP alone.
+  const frame = (load<u64>(cpu, RSP) & ~mask) | (pointer & mask);
   writeSized(cpu, stackLinear(cpu, pointer, size, 1), size, load<u64>(cpu, RBP));
   if (level != 0) {
     let outer = load<u64>(cpu, RBP);
@@ -355,7 +356,7 @@ function enter(cpu: usize, rec: usize, size: u32): void {
       writeSized(cpu, stackLinear(cpu, pointer, size, 1), size, value);
     }
     pointer -= size;
-    writeSized(cpu, stackLinear(cpu, pointer, size, 1), size, frame & mask);
+    writeSized(cpu, stackLinear(cpu, pointer, size, 1), size, frame);
   }
   pointer -= frameSize;
   // The new top of the stack has to be writable.

@@ -28,7 +28,11 @@ export function stackPointer(cpu: usize): u64 {
 
 /** Sets the bits of RSP that count: SP keeps the rest, ESP clears the upper half. */
 export function setStackPointer(cpu: usize, value: u64): void {
-  const mask = stackMask(cpu);
+  setMaskedPointer(cpu, stackMask(cpu), value);
+}
+
+/** Likewise, by a stackMask from before the instruction loaded SS. */
+export function setMaskedPointer(cpu: usize, mask: u64, value: u64): void {
   if (mask == 0xffff) store<u16>(cpu, <u16>value, RSP);
   else store<u64>(cpu, value & mask, RSP);
 }

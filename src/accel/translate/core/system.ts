@@ -20,7 +20,7 @@ import {
   setFlags,
 } from "./flags";
 import { hostPortRead, hostPortWrite, hostRandom } from "./host";
-import { isRegister as isReg, readRm, readSized, rmwSized, sizeOf as size, writeSized } from "./operands";
+import { isRegister as isReg, readRm, readSized, sizeOf as size, writeSized } from "./operands";
 import { apicCr8, apicSetCr8 } from "./lapic";
 import { read16, read32, read64, sysRead16, sysRead64, sysWrite8, write16, write32, write64 } from "./memory";
 import {
@@ -41,7 +41,7 @@ import {
   descriptorAt, descriptorAttributes, descriptorBase, descriptorLimit, dplOf, inTable, isNull, loadSegment, seg,
   segSelector, segmentLinear,
 } from "./segments";
-import { push, setStackPointer, stackPointer, stackRead } from "./stack";
+import { push, setMaskedPointer, setStackPointer, stackMask, stackPointer, stackRead } from "./stack";
 import { farCall, farJump, farReturn, interruptReturn, syscall, sysenter, sysexit, sysret } from "./transfer";
 import { tscNow } from "./tsc";
 import {
@@ -400,18 +400,13 @@ function verify(cpu: usize, rec: usize, write: bool): void {
 function adjustRpl(cpu: usize, rec: usize): void {
   protectedOnly(cpu);
   const source = <u32>load<u16>(cpu + load<u8>(rec, REC_REG)) & 3;
-  let linear: u64 = 0;
-  let value: u32;
-  if (isReg(rec)) value = <u32>load<u16>(cpu + load<u8>(rec, REC_RM));
-  else {
-    linear = eaSized(cpu, rec, 2, 1);
-    value = <u32>rmwSized(cpu, linear, 2);
-  }
+  let value = <u32>readRm(cpu, rec, 2);
   const lower = (value & 3) < source;
+  // Memory that may only be read is no fault where nothing is to be adjusted.
   if (lower) {
     value = (value & ~3) | source;
     if (isReg(rec)) store<u16>(cpu + load<u8>(rec, REC_RM), <u16>value);
-    else writeSized(cpu, linear, 2, value);
+    else writeSized(cpu, eaSized(cpu, rec, 2, 1), 2, value);
   }
   setZero(cpu, lower);
 }
@@ -648,10 +643,12 @@ function shadowMovSs(cpu: usize): void {
 function popSegment(cpu: usize, rec: usize): void {
   const bytes = size(rec);
   const sp = stackPointer(cpu);
+  const mask = stackMask(cpu);
   const selector = <u32>stackRead(cpu, sp, bytes) & 0xffff;
   const number = load<u32>(rec, REC_IMM);
   loadSegment(cpu, number, selector);
-  setStackPointer(cpu, sp + bytes);
+  // POP SS: the pointer moves as the old stack's.
+  setMaskedPointer(cpu, mask, sp + bytes);
   if (number == SS) shadowMovSs(cpu);
 }
 
