@@ -73,7 +73,12 @@ console.log(`${instructions} instructions; ended: ${outcome.kind}`);
 if (values.listing) writeFileSync(values.listing, listing);
 if (last !== FINISHED) {
   const { rip, segments, gpr } = machine.vcpus[0].getState();
-  console.log(`stopped at ${hex(segments.cs.selector)}:${rip.toString(16)}, registers ${gpr.slice(0, 8).map((value) => value.toString(16)).join(" ")}`);
+  console.log(
+    `stopped at ${hex(segments.cs.selector)}:${rip.toString(16)}, registers ${gpr
+      .slice(0, 8)
+      .map((value) => value.toString(16))
+      .join(" ")}`,
+  );
 }
 
 const got = listing.split(/\r?\n/);
