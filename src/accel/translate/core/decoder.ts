@@ -231,9 +231,14 @@ function immediate8(size: u32): void {
   imm(size == 8 ? value : value & (size == 4 ? 0xffffffff : size == 2 ? 0xffff : 0xff));
 }
 
+// A 66 prefix means something: REX.W goes before it.
+function isNarrow(): bool {
+  return (flags & (F_OSIZE16 | F_REXW)) == F_OSIZE16;
+}
+
 // In 64-bit mode pushes, pops and near branches are 64-bit by default.
 function stackSize(): void {
-  if (long) osize = flags & F_OSIZE16 ? 2 : 8;
+  if (long) osize = isNarrow() ? 2 : 8;
 }
 
 /**
@@ -748,7 +753,7 @@ function oneByte(code: u32): void {
     case 0xe1:
     case 0xe2:
     case 0xe3:
-      if (long && !((flags & F_OSIZE16) != 0 && load<u32>(cpu, VENDOR) == 0)) osize = 8;
+      nearSize();
       imm(<u64>(<i64>(<i8>byte())) + ipAfter());
       end = DECODE_END;
       op(I.OP_LOOPNE + (code & 3));
@@ -840,7 +845,7 @@ function ipAfter(): u64 {
 
 function nearSize(): void {
   if (!long) return;
-  osize = (flags & F_OSIZE16) != 0 && load<u32>(cpu, VENDOR) == 0 ? 2 : 8;
+  osize = isNarrow() && load<u32>(cpu, VENDOR) == 0 ? 2 : 8;
 }
 
 function alu(code: u32): void {
@@ -1201,8 +1206,10 @@ function twoByte(): void {
       system(S.OP_WBINVD);
       return;
     case 0x0d:
+      // Without a memory operand Intel's processors take it for a NOP, AMD's for nothing.
       modRm();
-      if (isReg() || !(has(FEATURE_PREFETCHW) || has(FEATURE_3DNOW) || has(FEATURE_LM))) undefinedOpcode();
+      if (!(has(FEATURE_PREFETCHW) || has(FEATURE_3DNOW) || has(FEATURE_LM))) undefinedOpcode();
+      else if (isReg() && load<u32>(cpu, VENDOR) == 0) undefinedOpcode();
       else op(I.OP_NOP);
       return;
     case 0x0e:
@@ -1217,8 +1224,10 @@ function twoByte(): void {
     case 0x1d:
     case 0x1e:
     case 0x1f:
+      // Hints, and room for more of them, since the P6.
       modRm();
-      op(I.OP_NOP);
+      if (has(FEATURE_CMOV)) op(I.OP_NOP);
+      else undefinedOpcode();
       return;
     case 0x20:
     case 0x21:
@@ -1458,8 +1467,9 @@ function map38(): void {
   }
   if (code == 0xf6) {
     modRm();
-    const adcx = (flags & F_OSIZE16) != 0;
-    if (adcx == ((flags & F_REPE) != 0) || !has(FEATURE_ADX)) {
+    const adox = (flags & F_REPE) != 0;
+    const adcx = !adox && (flags & F_OSIZE16) != 0;
+    if ((flags & F_REPNE) != 0 || !(adox || adcx) || !has(FEATURE_ADX)) {
       undefinedOpcode();
       return;
     }
@@ -1471,7 +1481,7 @@ function map38(): void {
   }
   if (code == 0x82) {
     modRm();
-    if ((flags & F_OSIZE16) == 0 || isReg() || !has(FEATURE_INVPCID)) {
+    if ((flags & (F_OSIZE16 | F_REPE | F_REPNE)) != F_OSIZE16 || isReg() || !has(FEATURE_INVPCID)) {
       undefinedOpcode();
       return;
     }
@@ -1521,6 +1531,7 @@ function group7(): void {
         return undefinedOpcode();
     }
   }
+  if (modrm < 0xd8 && (flags & (F_OSIZE16 | F_REPE | F_REPNE)) != 0) return undefinedOpcode();
   switch (modrm) {
     case 0xc1: // VMCALL
     case 0xd9: // VMMCALL

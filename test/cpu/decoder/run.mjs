@@ -1,0 +1,43 @@
+// npm run test:decoder -- [--count N] [--seed S] [--bits 16|32|64] [--vendor amd|intel]
+import { parseArgs } from "node:util";
+import { build } from "../../../scripts/lib/build.mjs";
+
+const { values } = parseArgs({
+  options: {
+    count: { type: "string", default: "10000000" },
+    seed: { type: "string", default: "1" },
+    bits: { type: "string", multiple: true },
+    vendor: { type: "string", multiple: true },
+    failures: { type: "string", default: "20" },
+  },
+});
+if (!build()) process.exit(1);
+const { loadDecoder } = await import("./our-decoder.mjs");
+const { compareStrings } = await import("./compare.mjs");
+const { parseCpuModel } = await import("../../../dist/vcpu/cpu-model.js");
+
+const ours = await loadDecoder();
+const vendors = values.vendor ?? ["amd", "intel"];
+let failed = false;
+for (const bits of (values.bits ?? ["16", "32", "64"]).map(Number)) {
+  for (const vendor of vendors) {
+    const model = parseCpuModel(`max,vendor=${vendor}`);
+    const count = Math.ceil(Number(values.count) / vendors.length);
+    const seed = Number(values.seed) * 64 + bits + (vendor === "amd" ? 0 : 1);
+    const started = performance.now();
+    const result = compareStrings({ ours, bits, model, count, seed, maxFailures: Number(values.failures) });
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    console.log(
+      `${bits} bits, ${vendor}: ${result.count} strings in ${seconds} s: ${result.same} the same instruction, ` +
+        `${result.neither} none to either, ${result.failures.length} unexplained`,
+    );
+    for (const [reason, number] of [...result.reasons].sort((a, b) => b[1] - a[1])) {
+      console.log(`  ${String(number).padStart(8)}  ${reason}`);
+    }
+    for (const failure of result.failures) {
+      console.log(`  ${failure.bytes}  ours: ${failure.ours}; iced: ${failure.other}`);
+      failed = true;
+    }
+  }
+}
+process.exit(failed ? 1 : 0);
