@@ -12,6 +12,7 @@ const TOOLS = [
   { program: "busybox", packages: ["busybox-static"] },
   { program: "strace", packages: ["strace"] },
   { program: "/usr/share/seabios/bios-256k.bin", packages: ["seabios"] },
+  { program: "/boot/memtest86+x64.bin", packages: ["memtest86+"] },
 ];
 
 function has(program) {

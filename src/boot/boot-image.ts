@@ -34,6 +34,8 @@ export interface BootTarget {
   readonly e820: readonly E820Entry[];
   /** Guest-physical address of the ACPI RSDP. */
   readonly rsdp: number;
+  /** A VGA is there and shows its text mode 3: 80 columns, 25 rows. */
+  readonly textMode?: boolean;
 }
 
 /** Puts the bootstrap processor, fresh from reset, into the state that the image's boot protocol asks for. */

@@ -46,7 +46,12 @@ const PAYLOAD_LENGTH = 0x24c;
 const PREF_ADDRESS = 0x258;
 const INIT_SIZE = 0x260;
 
-/** Offsets in the boot parameters alone. */
+/** Offsets in the boot parameters alone; the first are those of its screen_info. */
+const ORIG_VIDEO_MODE = 0x006;
+const ORIG_VIDEO_COLS = 0x007;
+const ORIG_VIDEO_LINES = 0x00e;
+const ORIG_VIDEO_IS_VGA = 0x00f;
+const ORIG_VIDEO_POINTS = 0x010;
 const EXT_MEM_K = 0x002;
 const ACPI_RSDP_ADDR = 0x070;
 const ALT_MEM_K = 0x1e0;
@@ -278,6 +283,13 @@ function writeBootParams(
   put32(CODE32_START, header.loadAddress);
   put32(RAMDISK_IMAGE, initrd.base);
   put32(RAMDISK_SIZE, initrd.size);
+  if (target.textMode) {
+    put8(ORIG_VIDEO_MODE, 3);
+    put8(ORIG_VIDEO_COLS, 80);
+    put8(ORIG_VIDEO_LINES, 25);
+    put8(ORIG_VIDEO_IS_VGA, 1);
+    put8(ORIG_VIDEO_POINTS, 16);
+  }
   memory.write(BOOT_COMMAND_LINE, commandLine);
   put32(CMD_LINE_PTR, BOOT_COMMAND_LINE);
   if (header.version >= 0x020e) memory.write64(BOOT_PARAMS + ACPI_RSDP_ADDR, BigInt(target.rsdp));

@@ -38,6 +38,16 @@ export const BOOT_OPTIONS = {
     placeholder: "stdio|file:PATH|none",
     help: "where the first serial port leads (default stdio; on a terminal Ctrl-A H shows its keys)",
   },
+  screen: {
+    kind: "value",
+    placeholder: "none|text",
+    help: "text: the machine has a VGA, whose text screen is shown here, and the console is none unless it is told (default none: no VGA)",
+  },
+  "vga-rom": {
+    kind: "value",
+    placeholder: "FILE",
+    help: "the VGA's option ROM, which firmware runs (default: that of Debian's package seabios, where it is installed)",
+  },
   "no-reboot": { kind: "flag", help: "a reset ends the run (exit code 0, or 126 after a kernel panic)" },
   "debug-exit": { kind: "flag", help: "a write of v to port 0xf4 ends the run with exit code (v<<1)|1" },
   testdev: { kind: "flag", help: "add the test device that kvm-unit-tests expect" },
@@ -100,6 +110,9 @@ export interface BootConfig {
   accel: AcceleratorName;
   cpu: CpuModel;
   console: ConsoleTarget;
+  screen: "none" | "text";
+  /** Path, or null for the default. */
+  vgaRomFile: string | null;
   noReboot: boolean;
   debugExit: boolean;
   testDevice: boolean;
@@ -146,6 +159,11 @@ export function parseBootOptions(options: ParsedOptions<typeof BOOT_OPTIONS>): B
   if (options.initrd !== undefined && options.kernel === undefined) {
     throw new UsageError("--initrd needs --kernel: the default guest has its own");
   }
+  const screen = oneOf("screen", options.screen ?? "none", ["none", "text"]);
+  if (screen === "text" && options.console === "stdio") {
+    throw new UsageError("--screen text and --console stdio exclude each other: lead one of them elsewhere");
+  }
+  if (screen === "none" && options["vga-rom"] !== undefined) throw new UsageError("--vga-rom needs --screen text");
   return {
     kernel: path("kernel", options.kernel),
     initrd: path("initrd", options.initrd),
@@ -155,7 +173,9 @@ export function parseBootOptions(options: ParsedOptions<typeof BOOT_OPTIONS>): B
     cpus: options.cpus === undefined ? 1 : parseCount("cpus", options.cpus, 1, MAX_CPUS),
     accel: oneOf("accel", options.accel ?? "auto", ["auto", "kvm", "translate", "interpret"]),
     cpu: parseCpuModel(options.cpu ?? "default"),
-    console: parseConsole(options.console ?? "stdio"),
+    console: parseConsole(options.console ?? (screen === "text" ? "none" : "stdio")),
+    screen,
+    vgaRomFile: path("vga-rom", options["vga-rom"]),
     noReboot: options["no-reboot"],
     debugExit: options["debug-exit"],
     testDevice: options.testdev,

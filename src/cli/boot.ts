@@ -1,17 +1,28 @@
 /** `ringvisor boot`: reads what is to be booted, builds the machine, runs a session of it. */
 
+import { existsSync } from "node:fs";
 import type { BootImage } from "../boot/boot-image.js";
 import { isBzImage } from "../boot/bzimage.js";
 import type { BootFile } from "../boot/file-reader.js";
 import { prepareBoot } from "../boot/prepare.js";
+import { LARGEST_ROM } from "../devices/vga/vga.js";
 import { parseSymbols } from "../inspect/symbols.js";
 import { Machine } from "../machine/machine.js";
-import { createFileConsole, createNullConsole, type HostConsole, StdioConsole } from "../node/console.js";
+import {
+  createFileConsole,
+  createNullConsole,
+  type HostConsole,
+  StdioConsole,
+  type StdioHandlers,
+} from "../node/console.js";
 import { DEFAULT_COMMAND_LINE, getDefaultGuest } from "../node/default-guest.js";
-import { readBootFile } from "../node/files.js";
+import { FileError, readBootFile } from "../node/files.js";
 import { createPayloadCache } from "../node/payload-cache.js";
 import { createProgress } from "../node/progress.js";
 import { nodeScheduler } from "../node/scheduler.js";
+import { createScreen } from "../node/screen/screen.js";
+import { keysOf } from "../node/screen/terminal-keys.js";
+import { Typist } from "../node/screen/typist.js";
 import { BOOT_OPTIONS, type BootConfig, parseBootOptions } from "./boot-options.js";
 import { UsageError } from "./errors.js";
 import { describeOptions, parseArguments } from "./options.js";
@@ -19,6 +30,9 @@ import { createAccelerator, createBoard } from "./parts.js";
 import { type MachineSetup, openRestored } from "./restore.js";
 import { Session } from "./session.js";
 import { collectStats, writeStats } from "./stats.js";
+
+/** In Debian's package seabios. */
+const VGA_ROM = "/usr/share/seabios/vgabios-stdvga.bin";
 
 const HELP = `usage: ringvisor boot [OPTIONS]
 
@@ -44,7 +58,10 @@ export async function run(args: string[]): Promise<number> {
   const config = parseBootOptions(options);
   const symbols = config.symbols === null ? null : parseSymbols(await readBootFile(config.symbols));
   const restored = config.restore === null ? null : await openRestored(config.restore, config, prepareImage);
-  const setup: MachineSetup = restored?.setup ?? config;
+  const setup: MachineSetup = restored?.setup ?? {
+    ...config,
+    vgaRom: config.screen === "text" ? await readVgaRom(config.vgaRomFile) : null,
+  };
   const { accel } = config;
   const { accelerator, reason: accelReason, tscFrequency } = await createAccelerator({ accel, clock: setup.clock });
   restored?.checkCpu(accelerator);
@@ -52,10 +69,15 @@ export async function run(args: string[]): Promise<number> {
 
   let session: Session | null = null;
   let machine: Machine | null = null;
-  const console = openConsole(config, {
+  const handlers: StdioHandlers = {
     onAction: (action) => session?.onAction(action),
     onFailure: (error) => session?.onConsoleFailure(error),
-  });
+  };
+  const console = openConsole(config, handlers);
+  // With a screen the terminal's keys are the PS/2 keyboard's.
+  const keys = config.screen === "text" ? new StdioConsole(handlers) : null;
+  const screen = keys === null ? null : createScreen(process.stdout);
+  let typist: Typist | null = null;
   try {
     machine = new Machine({
       memory: setup.memory,
@@ -66,7 +88,7 @@ export async function run(args: string[]): Promise<number> {
       tscFrequency: setup.tscFrequency ?? tscFrequency,
       scheduler: nodeScheduler,
       boot,
-      board: createBoard({ debugExit: setup.debugExit, testDevice: setup.testDevice }),
+      board: createBoard(setup),
       noReboot: setup.noReboot,
       console: {
         write: (bytes) => {
@@ -86,9 +108,13 @@ export async function run(args: string[]): Promise<number> {
       saves: config.saves,
       quitWhenSaved: config.quitWhenSaved,
       resetAdvice: restored?.resetAdvice ?? null,
+      screen,
     });
     await restored?.restore(machine);
-    const { exitCode, reason } = await session.run(console);
+    typist = new Typist(machine);
+    keys?.onData((bytes) => typist?.type(keysOf(bytes)));
+    screen?.start(machine);
+    const { exitCode, reason } = await session.run(keys ?? console);
     if (config.stats !== null) {
       const { firstByte } = console;
       const run = { started, firstByte, exitCode, reason, machine: machine.stats() };
@@ -96,13 +122,25 @@ export async function run(args: string[]): Promise<number> {
     }
     return exitCode;
   } finally {
+    typist?.close();
+    screen?.close();
     machine?.close();
+    keys?.close();
     console.close();
     await restored?.close();
   }
 }
 
-function openConsole(config: BootConfig, handlers: ConstructorParameters<typeof StdioConsole>[0]): HostConsole {
+/** The ROM that the user names, or Debian's where it is installed, or none: only firmware needs it. */
+async function readVgaRom(name: string | null): Promise<Uint8Array> {
+  if (name === null && !existsSync(VGA_ROM)) return new Uint8Array(0);
+  const { bytes } = await readBootFile(name ?? VGA_ROM);
+  if (bytes.length > LARGEST_ROM)
+    throw new FileError(name ?? VGA_ROM, `is ${bytes.length} bytes long; an option ROM has at most 64 KiB`);
+  return bytes;
+}
+
+function openConsole(config: BootConfig, handlers: StdioHandlers): HostConsole {
   switch (config.console.kind) {
     case "stdio":
       return new StdioConsole(handlers);

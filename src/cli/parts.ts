@@ -69,14 +69,21 @@ async function hostTscFrequency(): Promise<number | undefined> {
   }
 }
 
-const BOARD_SHAPE = object({ name: literal("pc"), version: dword, debugExit: flag, testDevice: flag });
+const BOARD_SHAPE = object({ name: literal("pc"), version: dword, debugExit: flag, testDevice: flag, vga: flag });
 
 /** The options of the board that a saved machine had. @throws StateError where it is another kind of board */
-export function boardOptions(description: PlainData): { debugExit: boolean; testDevice: boolean } {
-  const { debugExit, testDevice } = BOARD_SHAPE.parse(description, "the board");
-  return { debugExit, testDevice };
+export function boardOptions(description: PlainData): { debugExit: boolean; testDevice: boolean; vga: boolean } {
+  const { debugExit, testDevice, vga } = BOARD_SHAPE.parse(description, "the board");
+  return { debugExit, testDevice, vga };
 }
 
-export function createBoard(options: { debugExit: boolean; testDevice: boolean }): BoardBuilder {
-  return pcBoard({ debugExit: options.debugExit, testDevice: options.testDevice });
+export interface BoardParts {
+  debugExit: boolean;
+  testDevice: boolean;
+  /** The VGA's option ROM, empty for none; null for no VGA. */
+  vgaRom: Uint8Array | null;
+}
+
+export function createBoard({ debugExit, testDevice, vgaRom }: BoardParts): BoardBuilder {
+  return pcBoard({ debugExit, testDevice, ...(vgaRom === null ? {} : { vga: { rom: vgaRom } }) });
 }

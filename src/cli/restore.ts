@@ -4,6 +4,7 @@ import { prepareBios } from "../boot/bios.js";
 import { BootFileError } from "../boot/boot-file-error.js";
 import type { BootImage } from "../boot/boot-image.js";
 import { StateError } from "../devices/device.js";
+import { romOfState } from "../devices/vga/vga.js";
 import type { Machine } from "../machine/machine.js";
 import { SavedMachine } from "../machine/saved-machine/saved-machine.js";
 import { SavedMachineError } from "../machine/saved-machine/saved-machine-error.js";
@@ -16,10 +17,14 @@ import { UsageError } from "./errors.js";
 import { boardOptions } from "./parts.js";
 
 /** What a machine of the command line is, whether options or a saved machine say so. */
-export type MachineSetup = Pick<
-  BootConfig,
-  "memory" | "cpus" | "cpu" | "clock" | "tscFrequency" | "debugExit" | "testDevice" | "noReboot"
->;
+export interface MachineSetup
+  extends Pick<
+    BootConfig,
+    "memory" | "cpus" | "cpu" | "clock" | "tscFrequency" | "debugExit" | "testDevice" | "noReboot"
+  > {
+  /** The VGA's option ROM, empty for none; null for no VGA. */
+  vgaRom: Uint8Array | null;
+}
 
 const BOOT_OPTION_NAMES = ["kernel", "initrd", "append", "bios"] as const;
 
@@ -94,13 +99,16 @@ export async function openRestored(
 function setupOf(config: BootConfig, { configuration, state }: SavedMachine, canReboot: boolean): MachineSetup {
   const { memory, cpus, cpu, clock, board } = configuration;
   const noReboot = config.noReboot || !canReboot;
-  return { memory, cpus, cpu, clock, noReboot, tscFrequency: state.vcpus[0].tscFrequency, ...boardOptions(board) };
+  const { debugExit, testDevice, vga } = boardOptions(board);
+  const vgaRom = vga ? romOfState(state.board.vga) : null;
+  const { tscFrequency } = state.vcpus[0];
+  return { memory, cpus, cpu, clock, noReboot, tscFrequency, debugExit, testDevice, vgaRom };
 }
 
 /** Options that say the same as the file are welcome: scripts give them again. */
 function checkContradictions(config: BootConfig, { configuration, state }: SavedMachine): void {
   const { memory, cpus, cpu, clock, board } = configuration;
-  const { debugExit, testDevice } = boardOptions(board);
+  const { debugExit, testDevice, vga } = boardOptions(board);
   const check = (name: Parameters<typeof config.given.has>[0], same: boolean, has: string): void => {
     if (config.given.has(name) && !same) {
       throw new UsageError(`--${name} contradicts --restore: the saved machine has ${has}`);
@@ -114,6 +122,8 @@ function checkContradictions(config: BootConfig, { configuration, state }: Saved
   check("tsc-frequency", config.tscFrequency === tscFrequency, `a TSC of ${tscFrequency} Hz`);
   check("debug-exit", debugExit, "no debug-exit port");
   check("testdev", testDevice, "no test device");
+  check("screen", config.screen === "none" || vga, "no VGA");
+  check("vga-rom", false, "the ROM that it was started with");
 }
 
 /** What a reset of the restored machine boots: what options name, or the ROM that was saved with it; null for nothing. */

@@ -18,6 +18,7 @@ import { FileError } from "../node/files.js";
 import { type GdbServer, startGdbServer } from "../node/gdb-server.js";
 import { createProgress } from "../node/progress.js";
 import { saveMachineFile } from "../node/saved-machine-file.js";
+import type { HostScreen } from "../node/screen/screen.js";
 import type { VcpuState } from "../vcpu/state.js";
 import type { SaveRequest } from "./boot-options.js";
 import { EXIT, SIGNAL_EXIT_BASE } from "./errors.js";
@@ -33,6 +34,8 @@ export interface SessionOptions {
   quitWhenSaved: boolean;
   /** Told when a reset ends the run although nobody asked for that; null where it does not. */
   resetAdvice: string | null;
+  /** The machine's screen, which has the terminal; null where the console has it. */
+  screen: Pick<HostScreen, "suspend" | "resume" | "close"> | null;
 }
 
 /** Why the session ended, where it was not the guest. */
@@ -57,6 +60,8 @@ const SIGPIPE = 13;
 /** A kernel that has said its last word is looked at this often, and must look dead each time. */
 const PANIC_SAMPLES = 10;
 const PANIC_SAMPLE_MS = 100;
+/** How long the help stays where a screen will be drawn over it. */
+const HELP_MS = 4000;
 /** Bytes between two reports of a save's progress. */
 const PROGRESS_STEP = 4 << 20;
 
@@ -92,8 +97,16 @@ export class Session {
 
   onAction(action: EscapeAction): void {
     if (action === "quit") void this.interrupt({ kind: "quit" });
-    else if (action === "help") process.stdout.write(`\r\n${ESCAPE_HELP}`);
+    else if (action === "help") this.showHelp();
     else void this.openMonitor();
+  }
+
+  /** A screen is redrawn at once: the help gets a moment. */
+  private showHelp(): void {
+    const { screen } = this.options;
+    screen?.suspend();
+    process.stdout.write(`\r\n${ESCAPE_HELP}`);
+    if (screen !== null) setTimeout(() => screen.resume(), HELP_MS);
   }
 
   onConsoleFailure(error: Error): void {
@@ -114,6 +127,7 @@ export class Session {
       const outcome = await running;
       this.stopping.abort(new Error("the run ended"));
       await Promise.all([...saves, this.saving]);
+      this.options.screen?.close();
       console.close();
       const result = this.withMissedSaves(await this.conclude(outcome));
       this.gdb?.ended(result.exitCode);
@@ -228,6 +242,7 @@ export class Session {
     await this.hold();
     console.flush();
     console.detach();
+    this.options.screen?.suspend();
     process.stdout.write("\r\nringvisor monitor; help lists the commands\n");
     const lines = createInterface({
       input: process.stdin,
@@ -254,6 +269,7 @@ export class Session {
     }
     lines.close();
     console.attach();
+    this.options.screen?.resume();
     this.monitorOpen = false;
     if (quit) void this.interrupt({ kind: "quit" });
     this.release();

@@ -2,7 +2,7 @@
  * Guest RAM and ROM: one WebAssembly.Memory a machine, seen through guest-physical addresses.
  *
  * The first {@link ACCELERATOR_BYTES} of the memory belong to the accelerator (vCPU state, TLBs,
- * code); after them come the ROM area and RAM. Which guest-physical range lies where is a list of
+ * code); after them come the ROM area, video memory and RAM. Which guest-physical range lies where is a list of
  * {@link MemorySlot}s, shaped after KVM's: accelerators translate through it, devices never see it.
  * Everybody who is not a vCPU writes through this class, so that dirty pages and translated code
  * stay right.
@@ -13,8 +13,11 @@ export const ACCELERATOR_BYTES = 0x0900_0000;
 /** Where the ROM area starts in the wasm memory, and its size. */
 export const ROM_OFFSET = ACCELERATOR_BYTES;
 export const ROM_BYTES = 0x0100_0000;
+/** Where the video adapter's memory starts in the wasm memory, and its size. The host gives it pages once they are touched. */
+export const VIDEO_OFFSET = ROM_OFFSET + ROM_BYTES;
+export const VIDEO_BYTES = 0x0100_0000;
 /** Where RAM starts in the wasm memory: 2 MiB aligned. */
-export const RAM_OFFSET = ROM_OFFSET + ROM_BYTES;
+export const RAM_OFFSET = VIDEO_OFFSET + VIDEO_BYTES;
 /** The most RAM that fits into a 32-bit wasm memory beside the rest. */
 export const MAX_RAM_BYTES = 0x1_0000_0000 - RAM_OFFSET - 0x1_0000;
 
@@ -38,6 +41,12 @@ export interface MemoryListener {
   memoryWritten(offset: number, size: number): void;
   /** The slots changed: drop every cached address translation. */
   slotsChanged(): void;
+}
+
+/** Memory of a video adapter, which a guest may also reach through a slot. */
+export interface VideoMemory {
+  readonly bytes: Uint8Array;
+  written(offset: number, size: number): void;
 }
 
 export type GuestMemoryErrorCode = "GUEST_ADDRESS" | "GUEST_MEMORY_SIZE" | "GUEST_SLOT";
@@ -204,6 +213,17 @@ export class GuestMemory {
     }
     this.notify(offset, bytes.length);
     this.bytes.set(bytes, offset);
+  }
+
+  /**
+   * The video adapter's memory, for the adapter: it tells `written` what it has changed, and so translations and
+   * dirty pages stay right.
+   */
+  get video(): VideoMemory {
+    return {
+      bytes: this.bytes.subarray(VIDEO_OFFSET, VIDEO_OFFSET + VIDEO_BYTES),
+      written: (offset, size) => this.notify(VIDEO_OFFSET + offset, size),
+    };
   }
 
   /** Makes pages of the wasm memory zero, those that are not yet. Both arguments are multiples of 4096. */

@@ -1,4 +1,4 @@
-/** A bit for each page of a machine's ROM area and RAM, from ROM_OFFSET on: those that were written. */
+/** A bit for each page of a machine's ROM area, video memory and RAM, from ROM_OFFSET on: those that were written. */
 import { type GuestMemory, type MemoryListener, PAGE_SIZE, RAM_OFFSET, ROM_OFFSET } from "./guest-memory.js";
 
 /** Notes what is written through {@link GuestMemory} while it is attached; who else writes marks its pages itself. */

@@ -1,5 +1,6 @@
 import type { CharBackend, MsiSink, PlainData, Stateful } from "../devices/device.js";
 import type { ShadowSegment } from "../devices/pci/host-bridge.js";
+import type { ScreenImage } from "../devices/vga/screen-image.js";
 import type { GuestMemory } from "../guest-memory/guest-memory.js";
 import type { InterruptMessage } from "../vcpu/accelerator.js";
 import type { Bus } from "./bus.js";
@@ -38,6 +39,10 @@ export interface BoardContext {
   coalesce(space: "ports" | "memory", address: number, size: number): void;
   /** The chipset decides anew what lies between 768 KiB and 1 MiB. Safe to call from inside a bus access. */
   remapShadow(segments: readonly ShadowSegment[]): void;
+  /** Address line 20 is let through, or held low. Safe to call from inside a bus access. */
+  gateA20(open: boolean): void;
+  /** Shows `memory.video` at a guest-physical address, or nowhere. Safe to call from inside a bus access. */
+  placeVideoMemory(gpa: number | null): void;
 }
 
 /** The chips of a machine, fresh from power-on. A reset builds a new one. */
@@ -50,6 +55,14 @@ export interface Board {
   endOfInterrupt(vector: number): void;
   /** Where the RSDP is that a kernel booted without firmware finds; the tables are written by this call. */
   writeAcpiTables(): number;
+  /** The video adapter has been set to a text mode for a kernel that is booted without firmware. */
+  readonly textMode?: boolean;
+  /** What the video adapter shows. */
+  screen?(): ScreenImage | null;
+  /** Scan codes of set 2 from the PS/2 keyboard. */
+  typeScanCodes?(codes: readonly number[]): void;
+  /** Nothing waits in the PS/2 keyboard. */
+  readonly keyboardIdle?: boolean;
   /** Presses the power button; the guest's ACPI driver hears of it. */
   powerButton(): void;
   /**

@@ -108,7 +108,7 @@ function pciHost(config: AcpiConfig): Aml {
     name(
       "_CRS",
       resources(
-        busNumbers(0, 256),
+        busNumbers(0, 1),
         ports(0xcf8, 8),
         portWindow(0, 0xcf8),
         portWindow(0xd00, 0xf300),

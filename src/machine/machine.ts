@@ -9,6 +9,7 @@ import { writeBiosDataArea } from "../boot/bios-data-area.js";
 import type { BootImage } from "../boot/boot-image.js";
 import type { CharBackend, PlainData } from "../devices/device.js";
 import { StateError } from "../devices/device.js";
+import { type ScreenImage, screenText } from "../devices/vga/screen-image.js";
 import { GuestMemory } from "../guest-memory/guest-memory.js";
 import type { Accelerator, AcceleratorVm, DirtyLog, Vcpu, VcpuBus, VcpuCounters } from "../vcpu/accelerator.js";
 import type { CpuModel } from "../vcpu/cpu-model.js";
@@ -19,7 +20,7 @@ import { Bus } from "./bus.js";
 import { type ClockMode, type ClockState, MachineClock } from "./clock.js";
 import { InterruptRouter } from "./interrupts.js";
 import type { LoopState, MachineLoop, RunLoopStats, StopPoint } from "./machine-loop.js";
-import { EBDA, layOutMemory, type MemoryMap, shadowedSlots } from "./memory-map.js";
+import { EBDA, layOutMemory, type MemoryLayout, type MemoryMap, POWER_ON_LAYOUT, slotsOf } from "./memory-map.js";
 import type { MachineOutcome } from "./outcome.js";
 import { ParallelRunLoop } from "./parallel-run-loop.js";
 import { SeededRandom } from "./random.js";
@@ -255,6 +256,33 @@ export class Machine {
     return this.running;
   }
 
+  /** What the video adapter shows now; null where the machine has none. May be asked for at any time. */
+  screen(): ScreenImage | null {
+    return this.currentBoard.screen?.() ?? null;
+  }
+
+  /** The text on the screen, a line a row; null without a video adapter, empty lines where it shows graphics. */
+  screenText(): string | null {
+    const image = this.screen();
+    return image === null ? null : screenText(image);
+  }
+
+  /**
+   * Puts scan codes of set 2 into the PS/2 keyboard, as pressing and releasing keys makes them.
+   *
+   * @returns false where the board has no keyboard
+   */
+  typeScanCodes(codes: readonly number[]): boolean {
+    if (this.currentBoard.typeScanCodes === undefined) return false;
+    this.loop.post(() => this.currentBoard.typeScanCodes?.(codes));
+    return true;
+  }
+
+  /** The guest has taken all that was typed: the keyboard has room for a key with its modifiers. */
+  get keyboardIdle(): boolean {
+    return this.currentBoard.keyboardIdle ?? true;
+  }
+
   /** Presses the power button: a guest with ACPI shuts down. */
   powerButton(): void {
     this.loop.post(() => this.currentBoard.powerButton());
@@ -375,7 +403,8 @@ export class Machine {
       writeBiosDataArea(this.memory, EBDA);
       rsdp = this.currentBoard.writeAcpiTables();
     }
-    const entry = this.options.boot.load({ memory: this.memory, e820: this.map.e820, rsdp });
+    const { textMode = false } = this.currentBoard;
+    const entry = this.options.boot.load({ memory: this.memory, e820: this.map.e820, rsdp, textMode });
     if (entry !== null) this.vcpus[0].setState(entry(this.vcpus[0].getState()));
     this.loaded = true;
   }
@@ -385,6 +414,11 @@ export class Machine {
     this.mmio.clear();
     this.clock.dropTimers();
     if (this.loaded) this.memory.setSlots(this.map.slots);
+    let layout = POWER_ON_LAYOUT;
+    const remap = (change: Partial<MemoryLayout>) => {
+      layout = { ...layout, ...change };
+      this.memory.setSlots(slotsOf(this.map, layout));
+    };
     return this.options.board({
       ports: this.ports,
       mmio: this.mmio,
@@ -398,7 +432,9 @@ export class Machine {
       deliver: (message) => this.router.deliver(message),
       routeIoapicPin: (pin, message) => this.vm.routeIoapicPin?.(pin, message),
       coalesce: (space, address, size) => this.vm.coalesce?.(space, address, size),
-      remapShadow: (segments) => this.memory.setSlots(shadowedSlots(this.map, segments)),
+      remapShadow: (shadow) => remap({ shadow }),
+      gateA20: (a20) => remap({ a20 }),
+      placeVideoMemory: (video) => remap({ video }),
       power: {
         powerOff: () => this.loop.end({ kind: "poweroff" }),
         reset: () => this.requestReset(),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GuestMemory, GuestMemoryError, RAM_OFFSET, ROM_OFFSET } from "../guest-memory/guest-memory.js";
-import { layOutMemory, MIB, shadowedSlots } from "./memory-map.js";
+import { layOutMemory, MIB, POWER_ON_LAYOUT, slotsOf } from "./memory-map.js";
 
 test("small RAM is all below the hole", () => {
   const map = layOutMemory(128 * MIB, 0);
@@ -73,7 +73,7 @@ test("the chipset puts RAM in the place of the ROM below 1 MiB, part by part", (
     readRam,
     writeRam,
   });
-  const lines = (slots: ReturnType<typeof shadowedSlots>) =>
+  const lines = (slots: ReturnType<typeof slotsOf>) =>
     slots.map(({ gpa, size, offset, readonly }) => {
       const from =
         offset >= RAM_OFFSET
@@ -82,7 +82,7 @@ test("the chipset puts RAM in the place of the ROM below 1 MiB, part by part", (
       return `${gpa.toString(16)}-${(gpa + size).toString(16)} ${from}${readonly ? " ro" : ""}`;
     });
   const closed = [segment(0xc0000, 0x20000, false, false), segment(0xe0000, 0x20000, false, false)];
-  assert.deepEqual(lines(shadowedSlots(map, closed)), [
+  assert.deepEqual(lines(slotsOf(map, { ...POWER_ON_LAYOUT, shadow: closed })), [
     "0-a0000 ram+0",
     "e0000-100000 rom+20000 ro",
     "100000-4000000 ram+100000",
@@ -95,7 +95,7 @@ test("the chipset puts RAM in the place of the ROM below 1 MiB, part by part", (
     segment(0xe0000, 0x10000, false, true),
     segment(0xf0000, 0x10000, true, true),
   ];
-  assert.deepEqual(lines(shadowedSlots(map, open)), [
+  assert.deepEqual(lines(slotsOf(map, { ...POWER_ON_LAYOUT, shadow: open })), [
     "0-a0000 ram+0",
     "c0000-c8000 ram+c0000",
     "c8000-cc000 ram+c8000 ro",
@@ -103,5 +103,5 @@ test("the chipset puts RAM in the place of the ROM below 1 MiB, part by part", (
     "f0000-4000000 ram+f0000",
     "fffc0000-100000000 rom+0 ro",
   ]);
-  new GuestMemory(64 * MIB).setSlots(shadowedSlots(map, open));
+  new GuestMemory(64 * MIB).setSlots(slotsOf(map, { ...POWER_ON_LAYOUT, shadow: open }));
 });

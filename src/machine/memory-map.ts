@@ -14,6 +14,8 @@ import {
   RAM_OFFSET,
   ROM_BYTES,
   ROM_OFFSET,
+  VIDEO_BYTES,
+  VIDEO_OFFSET,
 } from "../guest-memory/guest-memory.js";
 
 export const MIB = 1 << 20;
@@ -106,11 +108,57 @@ export function layOutMemory(ramSize: number, romSize: number): MemoryMap {
   return { ramSize, lowRamEnd, highRamEnd, pciMmio64: { base: base64, size: 32 * 2 ** 30 }, slots, e820 };
 }
 
+/** What the guest changes of the memory map while it runs. */
+export interface MemoryLayout {
+  /** As the chipset's PAM registers say; null: as at power-on. */
+  readonly shadow: readonly ShadowSegment[] | null;
+  /** The A20 gate is open. */
+  readonly a20: boolean;
+  /** Where the video adapter's memory lies, or null where it is not to be seen. */
+  readonly video: number | null;
+}
+
+export const POWER_ON_LAYOUT: MemoryLayout = { shadow: null, a20: true, video: null };
+
+/** The slots of `map` under a layout. */
+export function slotsOf(map: MemoryMap, layout: MemoryLayout): MemorySlot[] {
+  let slots = layout.shadow === null ? [...map.slots] : shadowedSlots(map, layout.shadow);
+  if (!layout.a20) slots = closeA20(slots);
+  const { video } = layout;
+  if (video !== null && isPciMemory(map, video, VIDEO_BYTES)) {
+    slots.push({ gpa: video, size: VIDEO_BYTES, offset: VIDEO_OFFSET, readonly: false });
+  }
+  return slots;
+}
+
+/** Whether the host bridge hands accesses of a range on to the PCI bus, where BARs answer. */
+export function isPciMemory(map: MemoryMap, base: number, size: number): boolean {
+  const inside = (start: number, end: number) => base >= start && base + size <= end;
+  return inside(PCI_MMIO, PCI_MMIO_END) || inside(map.pciMmio64.base, map.pciMmio64.base + map.pciMmio64.size);
+}
+
+/**
+ * With address line 20 held low the second MiB shows the first. The gate is there for real mode, which reaches 64 KiB
+ * beyond 1 MiB; higher odd MiBs stay where they are: as slots they would be more than accelerators take.
+ */
+function closeA20(slots: readonly MemorySlot[]): MemorySlot[] {
+  const result: MemorySlot[] = [];
+  for (const slot of slots) {
+    const end = slot.gpa + slot.size;
+    if (slot.gpa < MIB) {
+      const low = part(slot, slot.gpa, Math.min(end, MIB));
+      result.push(low, { ...low, gpa: low.gpa + MIB });
+    }
+    if (end > 2 * MIB) result.push(part(slot, Math.max(slot.gpa, 2 * MIB), end));
+  }
+  return result.sort((a, b) => a.gpa - b.gpa);
+}
+
 /**
  * The slots of `map` with segments led as the chipset's PAM registers say. Reads from ROM with writes to RAM, by which
  * old firmware copies itself, are not offered: such a segment stays ROM.
  */
-export function shadowedSlots(map: MemoryMap, segments: readonly ShadowSegment[]): MemorySlot[] {
+function shadowedSlots(map: MemoryMap, segments: readonly ShadowSegment[]): MemorySlot[] {
   const slots: MemorySlot[] = [];
   for (const slot of map.slots) {
     const inShadow = (gpa: number) => gpa >= VGA_HOLE_END && gpa < SYSTEM_ROM_END;

@@ -15,21 +15,36 @@ import { Hpet } from "../devices/hpet/hpet.js";
 import { Ioapic } from "../devices/ioapic/ioapic.js";
 import { HostBridge, PciBus } from "../devices/pci/host-bridge.js";
 import { LpcBridge } from "../devices/pci/lpc.js";
+import { PirqRouter } from "../devices/pci/pirq.js";
 import { Pic } from "../devices/pic/pic.js";
 import { Pit } from "../devices/pit/pit.js";
 import { I8042 } from "../devices/ps2/i8042.js";
+import { A20Gate } from "../devices/reset/a20-gate.js";
 import { Port92, ResetControl } from "../devices/reset/reset.js";
 import { Rtc } from "../devices/rtc/rtc.js";
 import { Serial } from "../devices/serial/serial.js";
 import { TESTDEV_LINES, TESTDEV_MEMORY_BYTES, TestDevice } from "../devices/testdev/testdev.js";
+import type { ScreenImage } from "../devices/vga/screen-image.js";
+import { VBE_PORT_COUNT, VBE_PORTS, VGA_PORT_COUNT, VGA_PORTS, VGA_WINDOW_BYTES, Vga } from "../devices/vga/vga.js";
 import { type AcpiTables, buildAcpiTables, relocateAcpiTables, SCI_IRQ } from "./acpi-tables.js";
 import type { Board, BoardBuilder, BoardContext } from "./board.js";
-import { ECAM, ECAM_BYTES, FOUR_GIB, HPET_BASE, IOAPIC_BASE, type MemoryMap, SYSTEM_ROM } from "./memory-map.js";
+import {
+  ECAM,
+  ECAM_BYTES,
+  FOUR_GIB,
+  HPET_BASE,
+  IOAPIC_BASE,
+  isPciMemory,
+  type MemoryMap,
+  SYSTEM_ROM,
+  VGA_HOLE,
+} from "./memory-map.js";
 
 /** Of the board's chips, their places and their states together. */
-const BOARD_VERSION = 1;
+const BOARD_VERSION = 2;
 const PM_BASE = 0x600;
 const PM_BYTES = 0x80;
+const VGA_DEVICE = 2;
 const LPC_DEVICE = 0x1f;
 /** SLP_TYP of S5. */
 const SOFT_OFF_TYPE = 0;
@@ -47,7 +62,12 @@ export interface PcBoardOptions {
   testDevice?: boolean;
   /** Takes what firmware prints to port 0x402. */
   debugConsole?: Pick<CharBackend, "write">;
+  /** A VGA with this option ROM, which may be empty. */
+  vga?: { readonly rom: Uint8Array };
 }
+
+/** The PIRQ of a slot's INTx pin: they take turns among A to D. */
+const pirqOf = (slot: number, pin: number) => (slot + pin) & 3;
 
 export function pcBoard(options: PcBoardOptions = {}): BoardBuilder {
   return (context) => new PcBoard(context, options);
@@ -58,7 +78,10 @@ class PcBoard implements Board {
   readonly states: ReadonlyMap<string, Stateful<PlainData>>;
   private readonly pic: Pic;
   private readonly ioapic: Ioapic;
+  readonly textMode: boolean;
   private readonly pm: PowerManagement;
+  private readonly ps2: I8042;
+  private readonly vga: Vga | null;
 
   constructor(
     private readonly context: BoardContext,
@@ -66,7 +89,13 @@ class PcBoard implements Board {
   ) {
     const { ports, mmio, clock, router, map, power } = context;
     const { debugExit = false, testDevice: hasTestDevice = false } = options;
-    this.description = { name: "pc", version: BOARD_VERSION, debugExit, testDevice: hasTestDevice };
+    this.description = {
+      name: "pc",
+      version: BOARD_VERSION,
+      debugExit,
+      testDevice: hasTestDevice,
+      vga: options.vga !== undefined,
+    };
     this.pic = new Pic({ intr: { set: (level) => router.setIntr(level) } });
     this.ioapic = new Ioapic({
       deliver: (message) => context.deliver(message),
@@ -95,30 +124,46 @@ class PcBoard implements Board {
 
     this.pm = new PowerManagement({ sci: router.line(SCI_IRQ), clock, powerOff: () => power.powerOff() });
     ports.add("acpi pm", PM_BASE, PM_BYTES, this.pm);
-    const pci = new PciBus();
+    const pirqs: PirqRouter = new PirqRouter({
+      line: (gsi) => router.line(gsi),
+      pirqOf,
+      route: (pirq) => lpc.route(pirq),
+    });
+    const pci = new PciBus({
+      ports,
+      memory: mmio,
+      decodes: (base, size) => isPciMemory(map, base, size),
+      intx: (slot, pin) => pirqs.intx(slot, pin),
+    });
     const hostBridge = new HostBridge(ECAM, (segments) => context.remapShadow(segments));
-    if (!map.slots.some((slot) => slot.readonly)) hostBridge.openShadow();
-    const lpc = new LpcBridge(PM_BASE);
+    if (!hasRom(map)) hostBridge.openShadow();
+    const lpc = new LpcBridge(PM_BASE, () => pirqs.routingChanged());
     pci.add(0, 0, hostBridge);
     pci.add(LPC_DEVICE, 0, lpc);
     ports.add("pci", 0xcf8, 8, pci.ports);
     mmio.add("ecam", ECAM, ECAM_BYTES, pci.ecam);
     const reset = new ResetControl(() => power.reset());
     ports.add("reset", 0xcf9, 1, reset);
-    const port92 = new Port92(() => power.reset());
+    const a20 = new A20Gate((open) => context.gateA20(open));
+    const port92 = new Port92(() => power.reset(), a20);
     ports.add("port 92", 0x92, 1, port92);
     const postCode = new PostCode();
     ports.add("post code", 0x80, 1, postCode);
     context.coalesce("ports", 0x80, 1);
     if (options.debugExit) ports.add("debug exit", 0xf4, 4, new DebugExit((value) => power.debugExit(value)));
     if (options.debugConsole) ports.add("debug console", 0x402, 1, new DebugConsole(options.debugConsole));
-    const ps2 = new I8042({
+    this.ps2 = new I8042({
       keyboardInterrupt: router.line(KEYBOARD_IRQ),
       mouseInterrupt: router.line(MOUSE_IRQ),
       reset: () => power.reset(),
+      a20,
     });
-    ports.add("ps2 data", 0x60, 1, ps2.data);
-    ports.add("ps2 command", 0x64, 1, ps2.command);
+    ports.add("ps2 data", 0x60, 1, this.ps2.data);
+    ports.add("ps2 command", 0x64, 1, this.ps2.command);
+    this.vga = options.vga === undefined ? null : this.makeVga(pci, options.vga.rom);
+    // Without a ROM nothing else sets a mode: a kernel finds the screen as firmware would leave it.
+    this.textMode = this.vga !== null && !hasRom(map);
+    if (this.textMode) this.vga?.setTextMode();
     const fwCfg = this.makeFwCfg();
     ports.add("fw_cfg", 0x510, FW_CFG_PORTS, fwCfg);
     const testDevice = options.testDevice ? this.makeTestDevice() : null;
@@ -133,8 +178,9 @@ class PcBoard implements Board {
       ["reset", reset],
       ["port92", port92],
       ["postCode", postCode],
-      ["ps2", ps2],
+      ["ps2", this.ps2],
       ["fwCfg", fwCfg],
+      ...(this.vga ? [["vga", this.vga] as const] : []),
       ...(testDevice ? [["testdev", testDevice] as const] : []),
       ["pit", pit],
       ["hpet", hpet],
@@ -163,15 +209,27 @@ class PcBoard implements Board {
     return SYSTEM_ROM;
   }
 
+  screen(): ScreenImage | null {
+    return this.vga?.screen() ?? null;
+  }
+
+  typeScanCodes(codes: readonly number[]): void {
+    this.ps2.type(codes);
+  }
+
+  get keyboardIdle(): boolean {
+    return !this.ps2.keyboard.waiting;
+  }
+
   private acpiTables(): AcpiTables {
     const { map, cpus } = this.context;
     return buildAcpiTables({
       cpus,
       pmBase: PM_BASE,
       softOffType: SOFT_OFF_TYPE,
-      vga: false,
+      vga: this.vga !== null,
       pciMmio64: map.pciMmio64,
-      pirqOf: (slot, pin) => (slot + pin) & 3,
+      pirqOf,
     });
   }
 
@@ -181,10 +239,21 @@ class PcBoard implements Board {
     fwCfg.addInteger(FW_CFG_RAM_SIZE, 8, map.ramSize);
     fwCfg.addInteger(FW_CFG_CPU_COUNT, 2, cpus);
     fwCfg.addInteger(FW_CFG_MAX_CPUS, 2, cpus);
-    fwCfg.addInteger(FW_CFG_NO_GRAPHICS, 2, 1);
+    fwCfg.addInteger(FW_CFG_NO_GRAPHICS, 2, this.vga === null ? 1 : 0);
     fwCfg.addFile("etc/e820", e820File(map));
     addAcpiFiles(fwCfg, this.acpiTables());
     return fwCfg;
+  }
+
+  private makeVga(pci: PciBus, rom: Uint8Array): Vga {
+    const { ports, mmio, memory, clock } = this.context;
+    const placeMemory = (base: number | null) => this.context.placeVideoMemory(base);
+    const vga = new Vga({ clock, memory: memory.video, rom, placeMemory });
+    ports.add("vga", VGA_PORTS, VGA_PORT_COUNT, vga.ports);
+    ports.add("vbe", VBE_PORTS, VBE_PORT_COUNT, vga.vbePorts);
+    mmio.add("vga", VGA_HOLE, VGA_WINDOW_BYTES, vga.window);
+    pci.add(VGA_DEVICE, 0, vga.fn);
+    return vga;
   }
 
   private makeTestDevice(): TestDevice {
@@ -197,6 +266,11 @@ class PcBoard implements Board {
     mmio.add("testdev memory", TESTDEV_MMIO, TESTDEV_MEMORY_BYTES, device.memory);
     return device;
   }
+}
+
+/** Whether firmware starts the machine. */
+function hasRom(map: MemoryMap): boolean {
+  return map.slots.some((slot) => slot.readonly);
 }
 
 /** RAM as firmware reads it: entries of base, length and type. */

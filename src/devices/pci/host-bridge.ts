@@ -3,8 +3,9 @@
  * 0xcf8/0xcfc (PCI Local Bus Specification 3.2.2.3.2) and the memory window ECAM (PCI Express base
  * specification 7.2.2).
  */
-import type { BusDevice, PlainData, Stateful } from "../device.js";
+import type { BusDevice, InterruptLine, PlainData, Stateful } from "../device.js";
 import { dword, literal, object } from "../state-shape.js";
+import type { BarSurroundings } from "./bars.js";
 import { PciFunction } from "./config-space.js";
 
 const PCIEXBAR = 0x60;
@@ -70,9 +71,24 @@ export class HostBridge extends PciFunction {
 const BUS_SHAPE = object({ version: literal(1), address: dword });
 
 /** A bus of functions by device and function number, with the two windows that reach them. */
+/** What a bus of no machine is connected to: its functions have no windows. */
+const NOWHERE: PciSurroundings = {
+  ports: { add: () => ({ remove: () => {} }) },
+  memory: { add: () => ({ remove: () => {} }) },
+  decodes: () => false,
+  intx: () => ({ set: () => {} }),
+};
+
+export interface PciSurroundings extends BarSurroundings {
+  /** The wire of a slot's INTx pin (0-3). */
+  intx(slot: number, pin: number): InterruptLine;
+}
+
 export class PciBus implements Stateful<PlainData> {
   private readonly functions = new Map<number, PciFunction>();
   private address = 0;
+
+  constructor(private readonly surroundings: PciSurroundings = NOWHERE) {}
 
   /** Ports 0xcf8-0xcff. */
   readonly ports: BusDevice = {
@@ -92,8 +108,10 @@ export class PciBus implements Stateful<PlainData> {
   readonly ecam: BusDevice = {
     read: (offset, size) => {
       const register = offset & 0xfff;
-      if (register >= 256) return this.find(offset >>> 12) && offset < 0x100000 ? 0 : (ONES[size] ?? 0);
-      return this.find(offset >>> 12)?.read(register, size) ?? ONES[size] ?? 0;
+      const target = this.find(offset >>> 12);
+      // Nothing has extended capabilities.
+      if (register >= 256) return target === undefined ? ONES[size] : 0;
+      return target?.read(register, size) ?? ONES[size];
     },
     write: (offset, size, value) => {
       if ((offset & 0xfff) < 256) this.find(offset >>> 12)?.write(offset & 0xff, size, value);
@@ -102,6 +120,8 @@ export class PciBus implements Stateful<PlainData> {
 
   add(device: number, fn: number, target: PciFunction): void {
     this.functions.set((device << 3) | fn, target);
+    const { ports, memory, decodes, intx } = this.surroundings;
+    target.connect({ ports, memory, decodes, intx: (pin) => intx(device, pin) });
   }
 
   save(): PlainData {

@@ -9,7 +9,11 @@ const RCBA = 0xf0;
 const PIRQ_DISABLED = 0x80;
 
 export class LpcBridge extends PciFunction {
-  constructor(pmBase: number) {
+  /** @param routingChanged the guest changed the PIRQ routing registers */
+  constructor(
+    pmBase: number,
+    private readonly routingChanged: () => void = () => {},
+  ) {
     super({
       vendor: 0x8086,
       device: 0x2918,
@@ -30,6 +34,10 @@ export class LpcBridge extends PciFunction {
       this.allow(PIRQ_E + pin, 1, 0x8f);
     }
     this.allow(RCBA, 4, 0xffffc001);
+  }
+
+  protected override configChanged(offset: number, size: number): void {
+    if (offset < PIRQ_E + 4 && offset + size > PIRQ_A) this.routingChanged();
   }
 
   /** The ISA interrupt that PIRQ 0-7 (A-H) is routed to, or null. */

@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { StateError } from "../device.js";
 import { FakeClock } from "../testing/fake-clock.js";
+import { FakeLine } from "../testing/fake-line.js";
 import { checkAccesses, type Subject } from "../testing/properties.js";
+import { PciFunction } from "./config-space.js";
 import { HostBridge, PciBus } from "./host-bridge.js";
 import { LpcBridge } from "./lpc.js";
+import { PirqRouter } from "./pirq.js";
 
 const ECAM = 0xb000_0000;
 
@@ -121,3 +124,138 @@ function subject(): Subject {
 }
 
 test("random accesses never throw, and a restored bus goes on like the saved one", () => checkAccesses(subject, 10));
+
+/** A function with one window of each kind, on a bus that notes what is where. */
+function withBars(pin = 0) {
+  const windows = new Map<string, string>();
+  const space = (kind: string) => ({
+    add: (name: string, base: number, size: number) => {
+      windows.set(name, `${kind} ${base.toString(16)}+${size.toString(16)}`);
+      return { remove: () => windows.delete(name) };
+    },
+  });
+  const line = new FakeLine();
+  const bus = new PciBus({
+    ports: space("ports"),
+    memory: space("memory"),
+    decodes: (base) => base >= 0xc000_0000,
+    intx: () => line,
+  });
+  const registers = { read: () => 0, write: () => {} };
+  const fn = new PciFunction({ name: "f", vendor: 1, device: 2, classCode: 0, interruptPin: pin });
+  fn.bars.add(0, { kind: "io", size: 32, target: registers });
+  fn.bars.add(1, { kind: "memory", size: 4096, target: registers });
+  fn.bars.add(2, { kind: "memory", size: 2 ** 16, wide: true, prefetchable: true, target: registers });
+  fn.bars.addRom(8192, registers);
+  bus.add(3, 0, fn);
+  return { fn, windows, line, bus };
+}
+
+test("BARs: written ones tell the size; flags and the bits below it cannot be written", () => {
+  const { fn } = withBars();
+  for (let offset = 0x10; offset < 0x34; offset += 4) fn.write(offset, 4, 0xffff_ffff);
+  assert.deepEqual(
+    [0x10, 0x14, 0x18, 0x1c, 0x20, 0x30].map((offset) => fn.read(offset, 4)),
+    [0xffff_ffe1, 0xffff_f000, 0xffff_000c, 0xffff_ffff, 0, 0xffff_e001],
+  );
+});
+
+test("BARs: the command register and the ROM's enable bit put windows on the bus, and writes move them", () => {
+  const { fn, windows } = withBars();
+  fn.write(0x10, 4, 0xc000);
+  fn.write(0x14, 4, 0xe000_1000);
+  fn.write(0x18, 4, 0x10000);
+  fn.write(0x1c, 4, 0x8);
+  fn.write(0x30, 4, 0xe000_2000);
+  assert.deepEqual([...windows.values()], []);
+  fn.write(0x04, 1, 1);
+  assert.deepEqual(Object.fromEntries(windows), { "f BAR 0": "ports c000+20" });
+  fn.write(0x04, 1, 2);
+  assert.deepEqual(Object.fromEntries(windows), {
+    "f BAR 1": "memory e0001000+1000",
+    "f BAR 2": "memory 800010000+10000",
+  });
+  fn.write(0x30, 1, 1);
+  assert.equal(windows.get("f ROM"), "memory e0002000+2000");
+  fn.write(0x16, 2, 0xf000);
+  assert.equal(windows.get("f BAR 1"), "memory f0001000+1000");
+  fn.write(0x14, 4, 0x1000);
+  assert.equal(windows.get("f BAR 1"), undefined, "outside of what the bridge decodes");
+});
+
+test("BARs: a restored function has its windows where they were", () => {
+  const first = withBars();
+  first.fn.write(0x04, 2, 3);
+  first.fn.write(0x10, 4, 0xc000);
+  first.fn.write(0x14, 4, 0xe000_1000);
+  const second = withBars();
+  second.fn.restore(first.fn.save());
+  assert.deepEqual([...second.windows], [...first.windows]);
+  assert.equal(second.windows.size, 2);
+});
+
+test("BARs that no function can have are refused", () => {
+  const registers = { read: () => 0, write: () => {} };
+  const { fn } = withBars();
+  for (const [index, spec] of [
+    [3, { kind: "memory", size: 16 }],
+    [6, { kind: "memory", size: 16 }],
+    [5, { kind: "memory", size: 16, wide: true }],
+    [4, { kind: "memory", size: 24 }],
+    [4, { kind: "io", size: 512 }],
+  ] as const) {
+    assert.throws(() => fn.bars.add(index, { ...spec, target: registers }), RangeError);
+  }
+});
+
+test("INTx: the pin, its status bit, and the command register that holds it back", () => {
+  const { fn, line } = withBars(1);
+  fn.setInterrupt(true);
+  assert.equal(line.level, true);
+  assert.equal(fn.read(0x06, 2) & 8, 8);
+  fn.write(0x04, 2, 0x400);
+  assert.equal(line.level, false);
+  assert.equal(fn.read(0x06, 2) & 8, 8);
+  fn.write(0x04, 2, 0);
+  assert.equal(line.level, true);
+  fn.setInterrupt(false);
+  assert.equal(line.level, false);
+  assert.equal(fn.read(0x06, 2) & 8, 0);
+});
+
+test("PIRQs: shared lines reach their IOAPIC pin, and the ISA interrupt that the LPC bridge names", () => {
+  const lines = new Map<number, FakeLine>();
+  const lpc: LpcBridge = new LpcBridge(0x600, () => router.routingChanged());
+  const router: PirqRouter = new PirqRouter({
+    line: (gsi) => {
+      const line = lines.get(gsi) ?? new FakeLine();
+      lines.set(gsi, line);
+      return line;
+    },
+    pirqOf: (slot, pin) => (slot + pin) & 3,
+    route: (pirq) => lpc.route(pirq),
+  });
+  const level = (gsi: number) => lines.get(gsi)?.level ?? false;
+  const [one, two] = [router.intx(1, 0), router.intx(5, 0)];
+  one.set(true);
+  two.set(true);
+  one.set(false);
+  assert.equal(level(17), true);
+  assert.equal(level(10), false);
+  lpc.write(0x61, 1, 10);
+  assert.equal(level(10), true);
+  lpc.write(0x61, 1, 11);
+  assert.deepEqual([level(10), level(11)], [false, true]);
+  two.set(false);
+  assert.deepEqual([level(17), level(11)], [false, false]);
+});
+
+test("capabilities are a list, the last one first", () => {
+  const fn = new PciFunction({ vendor: 1, device: 2, classCode: 0 });
+  assert.equal(fn.read(0x06, 2) & 0x10, 0);
+  const one = fn.addCapability(5, 14);
+  const two = fn.addCapability(9, 4);
+  assert.equal(fn.read(0x06, 2) & 0x10, 0x10);
+  assert.deepEqual([fn.read(0x34, 1), fn.read(two, 2), fn.read(one, 2)], [two, (one << 8) | 9, 5]);
+  assert.throws(() => fn.addCapability(9, 200), RangeError);
+});

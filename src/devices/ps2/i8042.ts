@@ -6,6 +6,7 @@
  *     ports.add("ps2", 0x60, 1, ps2.data); ports.add("ps2", 0x64, 1, ps2.command);
  */
 import type { BusDevice, InterruptLine, PlainData, Stateful } from "../device.js";
+import { A20Gate } from "../reset/a20-gate.js";
 import { byte, flag, integer, list, literal, object } from "../state-shape.js";
 import { KEYBOARD_SHAPE, Keyboard } from "./keyboard.js";
 import { MOUSE_SHAPE, Mouse } from "./mouse.js";
@@ -88,6 +89,8 @@ export interface I8042Options {
   mouseInterrupt: InterruptLine;
   /** The processor's reset line was pulsed. */
   reset(): void;
+  /** Shared with port 0x92. */
+  a20?: A20Gate;
 }
 
 export class I8042 implements Stateful<PlainData> {
@@ -104,11 +107,12 @@ export class I8042 implements Stateful<PlainData> {
   /** The command whose parameter comes next by port 0x60; 0 for none. */
   private pending = 0;
   private commandLast = false;
-  private a20 = true;
+  private readonly a20: A20Gate;
   /** A release prefix has gone into the translation. */
   private released = false;
 
   constructor(private readonly options: I8042Options) {
+    this.a20 = options.a20 ?? new A20Gate();
     this.memory[0] = KEYBOARD_DISABLED | MOUSE_DISABLED | TRANSLATE;
     this.data = {
       read: () => this.readData(),
@@ -133,7 +137,7 @@ export class I8042 implements Stateful<PlainData> {
   }
 
   save(): PlainData {
-    const { output, full, source, pending, commandLast, a20, released } = this;
+    const { output, full, source, pending, commandLast, released } = this;
     return {
       version: 1,
       memory: [...this.memory],
@@ -142,7 +146,7 @@ export class I8042 implements Stateful<PlainData> {
       source: SOURCES.indexOf(source),
       pending,
       commandLast,
-      a20,
+      a20: this.a20.open,
       released,
       keyboard: this.keyboard.save(),
       mouse: this.mouse.save(),
@@ -154,9 +158,10 @@ export class I8042 implements Stateful<PlainData> {
   }
 
   restore(state: PlainData): void {
-    const { memory, source, keyboard, mouse, version: _, ...next } = SHAPE.parse(state, "ps2");
+    const { memory, source, keyboard, mouse, a20, version: _, ...next } = SHAPE.parse(state, "ps2");
     this.memory.set(memory);
     Object.assign(this, next, { source: SOURCES[source] });
+    this.a20.set(a20);
     this.keyboard.restore(keyboard);
     this.mouse.restore(mouse);
     this.update();
@@ -188,7 +193,7 @@ export class I8042 implements Stateful<PlainData> {
     if (pending >= WRITE_MEMORY && pending <= WRITE_MEMORY_END) {
       this.memory[pending - WRITE_MEMORY] = value;
     } else if (pending === WRITE_OUTPUT_PORT) {
-      this.a20 = (value & OUTPUT_A20) !== 0;
+      this.a20.set((value & OUTPUT_A20) !== 0);
       if ((value & OUTPUT_NOT_RESET) === 0) this.options.reset();
     } else if (pending === WRITE_KEYBOARD_OUTPUT) {
       this.put(value, "keyboard");
@@ -250,7 +255,7 @@ export class I8042 implements Stateful<PlainData> {
         break;
       case READ_OUTPUT_PORT: {
         const full = this.full ? (this.source === "mouse" ? OUTPUT_MOUSE_FULL : OUTPUT_KEYBOARD_FULL) : 0;
-        this.put(OUTPUT_NOT_RESET | (this.a20 ? OUTPUT_A20 : 0) | full, "controller");
+        this.put(OUTPUT_NOT_RESET | (this.a20.open ? OUTPUT_A20 : 0) | full, "controller");
         break;
       }
       case WRITE_OUTPUT_PORT:
@@ -261,8 +266,7 @@ export class I8042 implements Stateful<PlainData> {
         break;
       case DISABLE_A20:
       case ENABLE_A20:
-        // Kept for the output port alone: the board lets address line 20 through always.
-        this.a20 = command === ENABLE_A20;
+        this.a20.set(command === ENABLE_A20);
         break;
       default:
         // The controller ignores what it does not know.

@@ -1,6 +1,7 @@
 /** Ways to reset a PC and its fast A20 gate: port 0xcf9 (ICH9 13.7.5) and port 0x92 (ICH9 13.7.3). */
 import type { BusDevice, PlainData, Stateful } from "../device.js";
 import { integer, literal, object } from "../state-shape.js";
+import { A20Gate } from "./a20-gate.js";
 
 const RESET_CPU = 1 << 2;
 const PORT92_INIT = 1 << 0;
@@ -41,24 +42,29 @@ export class ResetControl implements BusDevice, Stateful<PlainData> {
   }
 }
 
-/** 0x92: bit 0 resets, bit 1 is the A20 gate, which this board keeps open whatever it says. */
+/** 0x92: bit 0 resets, bit 1 is the A20 gate. */
 export class Port92 implements BusDevice, Stateful<PlainData> {
-  private value = PORT92_A20;
+  /** Bit 0 alone: the gate is shared with the keyboard controller. */
+  private value = 0;
 
-  constructor(private readonly reset: () => void) {}
+  constructor(
+    private readonly reset: () => void,
+    private readonly a20 = new A20Gate(),
+  ) {}
 
   read(): number {
-    return this.value;
+    return this.value | (this.a20.open ? PORT92_A20 : 0);
   }
 
   write(_offset: number, _size: number, value: number): void {
     const rose = value & PORT92_INIT && !(this.value & PORT92_INIT);
-    this.value = value & (PORT92_INIT | PORT92_A20);
+    this.value = value & PORT92_INIT;
+    this.a20.set((value & PORT92_A20) !== 0);
     if (rose) this.reset();
   }
 
   save(): PlainData {
-    return { version: 1, value: this.value };
+    return { version: 1, value: this.read() };
   }
 
   check(state: unknown): void {
@@ -66,6 +72,8 @@ export class Port92 implements BusDevice, Stateful<PlainData> {
   }
 
   restore(state: PlainData): void {
-    this.value = PORT92_SHAPE.parse(state, "port 92").value;
+    const { value } = PORT92_SHAPE.parse(state, "port 92");
+    this.value = value & PORT92_INIT;
+    this.a20.set((value & PORT92_A20) !== 0);
   }
 }

@@ -1,5 +1,12 @@
-/** RAM and ROM as sections of pages. Pages of zeros are left out. */
-import { type GuestMemory, PAGE_SIZE, RAM_OFFSET, ROM_OFFSET } from "../../guest-memory/guest-memory.js";
+/** RAM, ROM and video memory as sections of pages. Pages of zeros are left out. */
+import {
+  type GuestMemory,
+  PAGE_SIZE,
+  RAM_OFFSET,
+  ROM_OFFSET,
+  VIDEO_BYTES,
+  VIDEO_OFFSET,
+} from "../../guest-memory/guest-memory.js";
 import { SavedMachineError } from "./saved-machine-error.js";
 import type { Section } from "./sections.js";
 
@@ -10,7 +17,7 @@ const RUN = 8;
 
 /** A part of the machine's memory that is saved. */
 export interface MemoryRegion {
-  readonly name: "RAM" | "ROM";
+  readonly name: "RAM" | "ROM" | "video memory";
   /** In the wasm memory. */
   readonly offset: number;
   /** In bytes: a multiple of 4096. */
@@ -22,6 +29,7 @@ export function memoryRegions(ramSize: number, romSize: number): readonly Memory
   return [
     { name: "RAM", offset: RAM_OFFSET, size: ramSize },
     { name: "ROM", offset: ROM_OFFSET, size: romSize },
+    { name: "video memory", offset: VIDEO_OFFSET, size: VIDEO_BYTES },
   ];
 }
 

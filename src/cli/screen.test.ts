@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { test } from "node:test";
+import { Running, ringvisor } from "./testing/ringvisor.js";
+
+const SEABIOS = "/usr/share/seabios/bios-256k.bin";
+const MEMTEST = "/boot/memtest86+x64.bin";
+const MEMTEST_32 = "/boot/memtest86+ia32.bin";
+const lacks = (file: string, name: string) => (existsSync(file) ? false : `Debian's package ${name} is not installed`);
+
+/** Runs until the screen, printed into a pipe, shows a text; all that was printed. */
+async function screenOf(pattern: RegExp, ...args: string[]): Promise<string> {
+  const running = new Running(["boot", "--accel", "interpret", "--memory", "64M", "--screen", "text", ...args]);
+  try {
+    await running.sees(pattern);
+  } finally {
+    running.kill();
+    await running.exited;
+  }
+  return running.output;
+}
+
+test("SeaBIOS runs the VGA's option ROM and tells on its screen that there is nothing to boot", {
+  skip: lacks(SEABIOS, "seabios"),
+}, async () => {
+  const output = await screenOf(/No bootable device/, "--bios", SEABIOS);
+  assert.match(output, /^SeaBIOS \(version /m);
+});
+
+test("memtest86+, 64-bit: its screen, and a test under way", { skip: lacks(MEMTEST, "memtest86+") }, async () => {
+  const output = await screenOf(/Test #\d/, "--kernel", MEMTEST);
+  assert.match(output, /Memtest86\+ v\d/);
+  assert.match(output, /Ringvisor virtual CPU/);
+});
+
+test("memtest86+, 32-bit", { skip: lacks(MEMTEST_32, "memtest86+") }, async () => {
+  await screenOf(/Test #\d/, "--kernel", MEMTEST_32);
+});
+
+test("what contradicts itself is refused", () => {
+  for (const [args, pattern] of [
+    [["--screen", "text", "--console", "stdio"], /exclude each other/],
+    [["--screen", "window"], /--screen/],
+    [["--vga-rom", "x"], /needs --screen text/],
+    [["--screen", "text", "--vga-rom", "/dev/null/x"], /not a folder/],
+  ] as const) {
+    const { code, stderr } = ringvisor("boot", ...args);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, pattern);
+  }
+});
