@@ -35,6 +35,8 @@ export interface BoardContext {
   deliver(message: InterruptMessage): void;
   /** What an IOAPIC's pin sends has changed; null: nothing. */
   routeIoapicPin(pin: number, message: InterruptMessage | null): void;
+  /** IGNNE# of the bootstrap processor. */
+  ignoreFloatErrors(): void;
   /** Nobody waits for the effect of writes here: the accelerator may collect them. */
   coalesce(space: "ports" | "memory", address: number, size: number): void;
   /** The chipset decides anew what lies between 768 KiB and 1 MiB. Safe to call from inside a bus access. */
@@ -51,6 +53,8 @@ export interface Board {
   readonly description: PlainData;
   /** The PIC's interrupt acknowledge cycle: the vector. */
   acknowledgePic(): number;
+  /** FERR# of a processor. */
+  floatError(): void;
   /** A local APIC ended a level-triggered interrupt. */
   endOfInterrupt(vector: number): void;
   /** Where the RSDP is that a kernel booted without firmware finds; the tables are written by this call. */

@@ -42,6 +42,7 @@ const board: BoardBuilder = ({ ports, power, console, clock }) => {
   return {
     description: { name: "test" },
     acknowledgePic: () => 0,
+    floatError: () => {},
     endOfInterrupt: () => {},
     writeAcpiTables: () => 0xe0000,
     powerButton: () => {

@@ -431,6 +431,7 @@ export class Machine {
       msi: this.router,
       deliver: (message) => this.router.deliver(message),
       routeIoapicPin: (pin, message) => this.vm.routeIoapicPin?.(pin, message),
+      ignoreFloatErrors: () => this.vcpus[0].ignoreFloatErrors?.(),
       coalesce: (space, address, size) => this.vm.coalesce?.(space, address, size),
       remapShadow: (shadow) => remap({ shadow }),
       gateA20: (a20) => remap({ a20 }),
@@ -458,6 +459,7 @@ export class Machine {
       mmioWrite: (gpa, size, value) => mmio.write(gpa, size, value),
       acknowledgePic: () => this.currentBoard.acknowledgePic(),
       endOfInterrupt: (vector) => this.currentBoard.endOfInterrupt(vector),
+      floatError: () => this.currentBoard.floatError(),
       sendIpi: (message, from) => {
         router.deliver(message, from);
       },

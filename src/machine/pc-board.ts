@@ -1,5 +1,6 @@
 /** The board of a PC: a q35 with ICH9's chips, at the ports and addresses where a PC has them. */
 import { PowerManagement } from "../devices/acpi/power-management.js";
+import { Coprocessor } from "../devices/coprocessor/coprocessor.js";
 import { DebugConsole, DebugExit, PostCode } from "../devices/debug-exit/debug-exit.js";
 import type { CharBackend, PlainData, Stateful } from "../devices/device.js";
 import { addAcpiFiles } from "../devices/fw-cfg/acpi-loader.js";
@@ -53,6 +54,7 @@ const ACPI_TABLES = SYSTEM_ROM + 0x40;
 const SERIAL_IRQ = 4;
 const KEYBOARD_IRQ = 1;
 const MOUSE_IRQ = 12;
+const COPROCESSOR_IRQ = 13;
 const TESTDEV_MMIO = 0xff000000;
 
 export interface PcBoardOptions {
@@ -82,6 +84,7 @@ class PcBoard implements Board {
   private readonly pm: PowerManagement;
   private readonly ps2: I8042;
   private readonly vga: Vga | null;
+  private readonly coprocessor: Coprocessor;
 
   constructor(
     private readonly context: BoardContext,
@@ -147,6 +150,11 @@ class PcBoard implements Board {
     const a20 = new A20Gate((open) => context.gateA20(open));
     const port92 = new Port92(() => power.reset(), a20);
     ports.add("port 92", 0x92, 1, port92);
+    this.coprocessor = new Coprocessor({
+      interrupt: router.line(COPROCESSOR_IRQ),
+      ignore: () => context.ignoreFloatErrors(),
+    });
+    ports.add("coprocessor", 0xf0, 2, this.coprocessor);
     const postCode = new PostCode();
     ports.add("post code", 0x80, 1, postCode);
     context.coalesce("ports", 0x80, 1);
@@ -178,6 +186,7 @@ class PcBoard implements Board {
       ["reset", reset],
       ["port92", port92],
       ["postCode", postCode],
+      ["coprocessor", this.coprocessor],
       ["ps2", this.ps2],
       ["fwCfg", fwCfg],
       ...(this.vga ? [["vga", this.vga] as const] : []),
@@ -191,6 +200,10 @@ class PcBoard implements Board {
 
   acknowledgePic(): number {
     return this.pic.acknowledge();
+  }
+
+  floatError(): void {
+    this.coprocessor.error();
   }
 
   endOfInterrupt(vector: number): void {

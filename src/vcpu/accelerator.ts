@@ -20,6 +20,8 @@ export interface VcpuBus {
   acknowledgePic(): number;
   /** A level-triggered vector was ended in a local APIC: IOAPICs look for it. */
   endOfInterrupt(vector: number): void;
+  /** FERR#: an x87 error waits while CR0.NE is clear, and the vCPU with it, for an interrupt. IRQ 13 on a PC. */
+  floatError?(): void;
   /** A vCPU sends an interrupt by its local APIC's ICR; the machine finds the targets and calls `interrupt` on them. */
   sendIpi(message: InterruptMessage, from: number): void;
 }
@@ -140,6 +142,8 @@ export interface Vcpu {
   kick(): void;
   /** The PIC's INTR wire, at LINT0. */
   setExtInt(level: boolean): void;
+  /** IGNNE#: the x87 error that waits is not reported any more, until it is cleared. Not under KVM, which has no such pin. */
+  ignoreFloatErrors?(): void;
   /** A message arrives at this vCPU's local APIC; true when this APIC accepts it as a destination. */
   interrupt(message: InterruptMessage): boolean;
   /** Whether this APIC matches the destination (for lowest priority and shorthands). */

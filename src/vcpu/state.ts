@@ -111,6 +111,8 @@ export interface VcpuState {
   event: PendingEvent;
   /** DR6 bits of debug traps that MOV SS holds back; absent for none. */
   pendingDebug?: bigint;
+  /** IGNNE# is asserted, for the x87 error that waits; absent for not. */
+  ignoresFloatError?: true;
   apic: LocalApicState;
   /** Guest TSC at the moment of saving, and ticks a second. */
   tsc: bigint;

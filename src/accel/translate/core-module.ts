@@ -51,6 +51,7 @@ export interface CoreHost {
   mmioWrite(gpa: number, size: number, value: number): void;
   acknowledgePic(): number;
   endOfInterrupt(vector: number): void;
+  floatError(): void;
   sendIpi(icrLow: number, destination: number): void;
   now(): number;
   random(): number;
@@ -89,6 +90,7 @@ export class Core implements MemoryListener {
           host(cpu).mmioWrite(gpa, size, value >>> 0),
         acknowledgePic: (cpu: number) => host(cpu).acknowledgePic(),
         endOfInterrupt: (cpu: number, vector: number) => host(cpu).endOfInterrupt(vector),
+        floatError: (cpu: number) => host(cpu).floatError(),
         sendIpi: (cpu: number, icrLow: number, destination: number) =>
           host(cpu).sendIpi(icrLow >>> 0, destination >>> 0),
         now: (cpu: number) => host(cpu).now(),

@@ -110,6 +110,7 @@ export class StateBlock {
         timerDeadline: Number.isFinite(deadline) ? deadline : null,
         ...(pendingErrors === 0 ? {} : { pendingErrors }),
       },
+      ...(this.u32(L.IGNNE) === 0 ? {} : { ignoresFloatError: true as const }),
       ...(pendingDebug === 0n ? {} : { pendingDebug }),
       nested: null,
     };
@@ -152,6 +153,7 @@ export class StateBlock {
     this.setU32(L.FCS, fpu.fcs);
     this.setU32(L.FDS, fpu.fds);
     this.setU32(L.MXCSR, fpu.mxcsr);
+    this.setU32(L.IGNNE, state.ignoresFloatError === true ? 1 : 0);
     this.setU32(L.FPU_PENDING, (fpu.fsw >> 7) & 1);
     fpu.registers.forEach((value, index) => {
       this.setU64(L.ST + index * 16, value.significand);

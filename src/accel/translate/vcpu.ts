@@ -126,6 +126,10 @@ export class InterpreterVcpu implements Vcpu {
     this.core.exports.apicLint0(this.cpu, level ? 1 : 0);
   }
 
+  ignoreFloatErrors(): void {
+    this.block.setU32(L.IGNNE, 1);
+  }
+
   interrupt(message: InterruptMessage): boolean {
     if (!message.level && message.deliveryMode === "init") return true;
     const mode = DELIVERY_MODES.indexOf(message.deliveryMode);
@@ -368,6 +372,7 @@ export class InterpreterVcpu implements Vcpu {
       mmioWrite: (gpa, size, value) => bus.mmioWrite(gpa, size, value),
       acknowledgePic: () => bus.acknowledgePic(),
       endOfInterrupt: (vector) => bus.endOfInterrupt(vector),
+      floatError: () => bus.floatError?.(),
       sendIpi: (icrLow, destination) =>
         bus.sendIpi(
           {

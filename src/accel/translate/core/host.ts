@@ -26,6 +26,10 @@ export declare function hostAcknowledgePic(cpu: usize): u32;
 // @ts-ignore: decorator
 @external("host", "endOfInterrupt")
 export declare function hostEndOfInterrupt(cpu: usize, vector: u32): void;
+/** FERR#: an x87 error waits, and CR0.NE is clear. */
+// @ts-ignore: decorator
+@external("host", "floatError")
+export declare function hostFloatError(cpu: usize): void;
 /** The ICR was written: the host routes it. */
 // @ts-ignore: decorator
 @external("host", "sendIpi")

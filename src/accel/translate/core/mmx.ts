@@ -1,9 +1,9 @@
 // MMX instructions, and those between MMX and XMM registers. MMn is the significand of the physical x87
 // register n. Every one of them empties the x87 stack's bookkeeping (TOP is 0, all registers valid); a
 // write sets the register's sign and exponent to ones.
-import { CR0, FPU_BLOCKED, FPU_PENDING, GPR, ST, XMM } from "../layout";
+import { CR0, FPU_BLOCKED, GPR, ST, XMM } from "../layout";
 import { eaSized } from "./ea";
-import { MF, NM, UD, raise } from "./exceptions";
+import { NM, UD, raise } from "./exceptions";
 import { read16, read32, write32, write64, write8 } from "./memory";
 import { mmxTouch, mmxWrite } from "./mmx-state";
 import { probeWrite } from "./mmu";
@@ -23,13 +23,14 @@ import {
   sourceGpr64, sourceMmx,
 } from "./sse-operands";
 import { shiftKind, shuffleWords } from "./sse-shuffle";
+import { deliverPending } from "./x87-stack";
 
 const CR0_EM: u64 = 4;
 
-/** #UD when CR0.EM is set, #NM when CR0.TS is, #MF when an x87 exception waits. */
+/** #UD when CR0.EM is set, #NM when CR0.TS is, #MF or what stands for it when an x87 exception waits. */
 export function checkMmx(cpu: usize): void {
   if (load<u32>(cpu, FPU_BLOCKED)) raise(cpu, load<u64>(cpu, CR0) & CR0_EM ? UD : NM);
-  if (load<u32>(cpu, FPU_PENDING)) raise(cpu, MF);
+  deliverPending(cpu);
 }
 
 // @ts-ignore: decorator

@@ -2,7 +2,7 @@
 import {
   CC_OP, CPL, CR0, CR2, CR3, CR4, CR8, CS, CUR_REC, DEBUG_PENDING, DELIVERING, DR, EXC_PENDING, EXIT_REASON, EXTINT, FCW,
   FSW, FTW, GDTR_BASE, GDTR_LIMIT, GPR, IDTR_BASE, IDTR_LIMIT, LDTR, MSR_APIC_BASE, MSR_DEBUGCTL, MSR_EFER,
-  MSR_MTRR_DEF_TYPE, MSR_PAT, MSR_TSC_AUX, MXCSR, NMI_MASKED, NMI_PENDING, PKRS, PKRU, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE,
+  FPU_PENDING, IGNNE, MSR_MTRR_DEF_TYPE, MSR_PAT, MSR_TSC_AUX, MXCSR, NMI_MASKED, NMI_PENDING, PKRS, PKRU, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE,
   SEG_LIMIT, SEG_SELECTOR, SHADOW, SIPI_VECTOR, ST, TR, TSC_OFFSET, VCPU_ID, XCR0, XMM, MSR_MISC_ENABLE, MTRR_FIXED,
   STEP_TRAP, EMPTY_PAGE, ARENA_NEXT, MACHINE_BLOCK, MCE_BANKS, MCG_CTL, MSR_SPARE, MSR_STAR, MSR_TSC_ADJUST, MSR_XSS, NO_TLB,
   TLB_ENTRIES, TLB_ENTRY_BYTES,
@@ -71,6 +71,7 @@ export function resetVcpu(cpu: usize): void {
   store<u32>(cpu, 0, CUR_REC);
   store<u32>(cpu, 0, EXIT_REASON);
   store<u32>(cpu, 0, EXTINT);
+  store<u32>(cpu, 0, IGNNE);
   common(cpu);
   store<u64>(cpu, 0x60000010, CR0);
   store<u64>(cpu, 1, XCR0);
@@ -99,6 +100,7 @@ export function resetVcpu(cpu: usize): void {
   apicReset(cpu);
   store<u32>(cpu, 0x40, FCW);
   store<u32>(cpu, 0, FSW);
+  store<u32>(cpu, 0, FPU_PENDING);
   store<u32>(cpu, 0x5555, FTW);
   store<u32>(cpu, 0x1f80, MXCSR);
   memory.fill(cpu + ST, 0, 128);

@@ -1,7 +1,8 @@
 // The control word, FNINIT, and environments in memory: FNSTENV, FLDENV, FNSAVE, FRSTOR. Intel SDM Vol. 1, 8.1.10.
-import { CR0, FCS, FCW, FDP, FDS, FIP, FOP, FPU_PENDING, FSW, FTW, RFLAGS } from "../layout";
+import { CR0, FCS, FCW, FDP, FDS, FIP, FOP, FSW, FTW, RFLAGS } from "../layout";
 import { eaSized } from "./ea";
 import { FCW_INIT } from "./float80";
+import { errorCleared } from "./float-error";
 import { read16, read32, read64, write16, write32, write64 } from "./memory";
 import { probeWrite } from "./mmu";
 import { REC_OSIZE } from "./record";
@@ -20,7 +21,7 @@ export function initialize(cpu: usize): void {
   store<u64>(cpu, 0, FDP);
   store<u32>(cpu, 0, FCS);
   store<u32>(cpu, 0, FDS);
-  store<u32>(cpu, 0, FPU_PENDING);
+  errorCleared(cpu);
 }
 
 /** FCW as it is kept: bit 6 reads as one, reserved bits as zero. */

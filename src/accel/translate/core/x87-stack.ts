@@ -4,7 +4,8 @@ import {
   BLOCK_RIP, CR0, CS, FCS, FCW, FDP, FDS, FIP, FOP, FPU_BLOCKED, FPU_PENDING, FS, FSW, FTW, SEG_BASE, SEG_BYTES,
   SEG_SELECTOR, SEGMENTS, ST,
 } from "../layout";
-import { MF, raise, unimplemented } from "./exceptions";
+import { MF, raise } from "./exceptions";
+import { errorCleared, waitForFloatError } from "./float-error";
 import { C1, clearExceptions, exceptions, IE, resultExp, resultSig, setResult, SF, signal } from "./float80";
 import { F_EA_SPECIAL, F_LONG, REC_ASIZE, REC_FLAGS, REC_IPOFF, REC_MODRM, REC_SEG } from "./record";
 
@@ -33,8 +34,8 @@ export function requireFpu(cpu: usize): void {
 export function deliverPending(cpu: usize): void {
   if (load<u32>(cpu, FPU_PENDING) != 0) {
     // Without CR0.NE the error goes out on FERR# and comes back as IRQ 13.
-    if ((load<u64>(cpu, CR0) & CR0_NE) == 0) unimplemented(cpu);
-    raise(cpu, MF);
+    if ((load<u64>(cpu, CR0) & CR0_NE) == 0) waitForFloatError(cpu);
+    else raise(cpu, MF);
   }
 }
 
@@ -181,6 +182,7 @@ export function summarize(cpu: usize): void {
   const pending = (fsw & UNMASKABLE & ~load<u32>(cpu, FCW)) != 0;
   store<u32>(cpu, pending ? fsw | ES_B : fsw & ~ES_B, FSW);
   store<u32>(cpu, u32(pending), FPU_PENDING);
+  if (!pending) errorCleared(cpu);
 }
 
 /** No unmasked exception keeps the result from being stored: overflow, underflow and precision do not. */

@@ -2,12 +2,13 @@
 // The forms that the manuals leave out but that processors accept (FSTP, FXCH, FCOM under other opcodes, FFREEP)
 // are here too; what no processor accepts is #UD.
 import { FEATURE_CMOV } from "../feature-bits";
-import { FCW, FPU_PENDING, FSW, GPR } from "../layout";
+import { FCW, FSW, GPR } from "../layout";
 import { CF, getFlags, PF, setArith, ZF } from "./flags";
 import {
   C1, DE, exceptions, EXP_MASK, IE, INTEGER_BIT, isDenormal, isInfinity, isNaN, isUnsupported, isZero, propagateOne,
   resultExp, resultSig, setResult, SF, SIGN, signal, ZE,
 } from "./float80";
+import { errorCleared } from "./float-error";
 import {
   compare, exponentOf, hasQuotient, quotientCodes, remainder, roundToInteger, scale, squareRoot,
 } from "./float80-arith";
@@ -110,7 +111,7 @@ function control(cpu: usize, i: u32): void {
   requireFpu(cpu);
   if (i == 2) {
     store<u32>(cpu, load<u32>(cpu, FSW) & ~(<u32>0x80ff), FSW);
-    store<u32>(cpu, 0, FPU_PENDING);
+    errorCleared(cpu);
   } else if (i == 3) {
     initialize(cpu);
   }
