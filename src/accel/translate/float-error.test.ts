@@ -47,7 +47,9 @@ function machine(handler: string, mode: "ne" | "irq" = "irq") {
 
 test("the next waiting instruction waits for the interrupt, and is executed when the handler has cleared the error", async () => {
   const { cpu, run, errors } = machine("inc cx; mov si, sp; mov dx, [si]; out 0xf0, al; fnclex; iret");
-  const { fault, exit, registers } = await run(`${DIVIDE}; inc ax; fnstsw [0xa000]; here: fwait; mov bx, offset here; mov di, [0xa000]`);
+  const { fault, exit, registers } = await run(
+    `${DIVIDE}; inc ax; fnstsw [0xa000]; here: fwait; mov bx, offset here; mov di, [0xa000]`,
+  );
   assert.equal(exit.reason, "halt");
   assert.equal(fault, null);
   assert.equal(errors.length, 1);
