@@ -291,7 +291,12 @@ for (const name of ["PCMPESTRM", "PCMPESTRI"]) {
   named(`OP_${name}`, (record) => (record.rexW ? `${name.toLowerCase()}64` : name.toLowerCase()));
 }
 
-// ---- AVX: SSE's operations with a V before.
+// Of these kinds two numbers may stand in a record: the one in order, and one of its own.
+for (const kind of ["PAND", "PANDN", "POR", "PXOR", "PUNPCKLDQ", "PUNPCKLQDQ", "PUNPCKHQDQ"]) {
+  set(at("OPS_PACKED") + at(kind), table.get(at(`OP_${kind}`)));
+}
+
+// ---- AVX: SSE's operations with a V before, and its own.
 
 for (let number = at("OPS_SSE"); number < at("OPS_SSE") + 0x200; number++) {
   const names = table.get(number);
@@ -303,6 +308,43 @@ for (let number = at("OPS_SSE"); number < at("OPS_SSE") + 0x200; number++) {
       [...names].map((name) => `v${name}`),
     );
 }
+set(at("OPS_AVX") + at("OP_PSHUFD") - at("OPS_SSE"), "vpshufd vpermilps");
+named("OP_VMOV", "vmovups vmovupd vmovaps vmovapd vmovdqa vmovdqu");
+named("OP_VLOAD", "vmovups vmovupd vmovdqu vlddqu");
+named("OP_VLOAD_ALIGNED", "vmovaps vmovapd vmovdqa vmovntdqa");
+named("OP_VSTORE", "vmovups vmovupd vmovdqu");
+named("OP_VSTORE_ALIGNED", "vmovaps vmovapd vmovdqa vmovntps vmovntpd vmovntdq");
+named("OP_VPCMPESTRM", (record) => (record.rexW ? "vpcmpestrm64" : "vpcmpestrm"));
+named("OP_VBROADCAST8", "vpbroadcastb");
+named("OP_VBROADCAST16", "vpbroadcastw");
+named("OP_VBROADCAST32", "vbroadcastss vpbroadcastd");
+named("OP_VBROADCAST64", "vbroadcastsd vpbroadcastq");
+for (const name of ["BROADCAST", "INSERT", "EXTRACT"]) {
+  const short = name.toLowerCase();
+  named(`OP_V${name}128`, `v${short}f128 v${short}i128`);
+}
+named("OP_VPERM2X128", "vperm2f128 vperm2i128");
+named("OP_VPERMQ", "vpermq vpermpd");
+named("OP_VPERMD", "vpermd vpermps");
+for (const form of ["LOAD", "STORE"]) {
+  named(`OP_VMASK${form}32`, "vmaskmovps vpmaskmovd");
+  named(`OP_VMASK${form}64`, "vmaskmovpd vpmaskmovq");
+}
+["vgatherdps vpgatherdd", "vgatherdpd vpgatherdq", "vgatherqps vpgatherqd", "vgatherqpd vpgatherqq"].forEach(
+  (names, index) => {
+    set(at("OPS_GATHER") + index, names);
+  },
+);
+// The opcode's columns 6 to F, in three orders of the operands.
+const FMA = "fmaddsubp fmsubaddp fmaddp fmadds fmsubp fmsubs fnmaddp fnmadds fnmsubp fnmsubs".split(" ");
+[132, 213, 231].forEach((order, row) => {
+  FMA.forEach((name, column) => {
+    for (const [w, width] of ["s", "d"].entries()) {
+      const number = at("OPS_FMA") + (row * 16 + column) * 2 + w;
+      set(number, `v${name.slice(0, -1)}${order}${name.at(-1)}${width}`);
+    }
+  });
+});
 
 const OP_UD = at("OP_UD");
 
