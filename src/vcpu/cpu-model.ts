@@ -128,7 +128,21 @@ const DEFAULT: FeatureName[] = [
   "cr8_legacy",
 ];
 /** All that our own engine has: what is not here is refused when asked for. */
-const MAX: FeatureName[] = [...DEFAULT, "movbe", "lzcnt", "adx", "sse4a", "bmi1", "bmi2", "la57", "pku", "pks"];
+const MAX: FeatureName[] = [
+  ...DEFAULT,
+  "movbe",
+  "lzcnt",
+  "adx",
+  "sse4a",
+  "bmi1",
+  "bmi2",
+  "clflushopt",
+  "clwb",
+  "rdpid",
+  "la57",
+  "pku",
+  "pks",
+];
 const OFFERED = new Set<FeatureName>(MAX);
 
 /** Family, model and stepping. */

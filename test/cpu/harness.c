@@ -140,10 +140,10 @@ static void load_case(ucontext_t *context, const struct testcase *next) {
 
 static void handler(int signal, siginfo_t *info, void *raw) {
   (void)info;
-  /* Linux leaves a case's AC set. */
+  /* Linux leaves a case's NT, AC and ID set. */
   __asm__ volatile(
       "pushfq\n\t"
-      "andl $~0x40000, (%%rsp)\n\t"
+      "andl $~0x244000, (%%rsp)\n\t"
       "popfq" ::
           : "memory", "cc");
   ucontext_t *context = raw;

@@ -47,6 +47,11 @@ export function generateCase(random: Random, table: readonly Spec[], totalWeight
   return new CaseBuilder(random).build(table, totalWeight);
 }
 
+/** One instruction given as bytes, from random registers. */
+export function generateEncoding(random: Random, spec: Spec, effect: FlagEffect): GeneratedCase {
+  return new CaseBuilder(random).buildOne(spec, effect);
+}
+
 /** The case with only one of its instructions, from the same registers. */
 export function keepInstructions(from: GeneratedCase, kept: readonly number[]): GeneratedCase {
   const record = Buffer.from(from.record);
@@ -85,6 +90,18 @@ class CaseBuilder {
       // What follows would see a value that is known only roughly.
       approximate = spec.approximate ?? false;
     }
+    return this.finish(start);
+  }
+
+  buildOne(spec: Spec, effect: FlagEffect): GeneratedCase {
+    this.makeRegisters();
+    this.makeFpu();
+    const start = this.startAddress();
+    this.append(spec, Uint8Array.from(spec.opcode), start, effect);
+    return this.finish(start);
+  }
+
+  private finish(start: number): GeneratedCase {
     this.code.push(0xcc);
     this.record.writeBigUInt64LE(BigInt(start), CASE.rip);
     this.record.writeBigUInt64LE(BigInt(start), CASE.codeAddress);

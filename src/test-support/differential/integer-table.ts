@@ -1,4 +1,5 @@
 /** Integer instructions of 64-bit user mode. Intel SDM volume 2; the flags as appendix A of volume 1 has them. */
+import type { FeatureName } from "../../vcpu/features.js";
 import type { Random } from "../random.js";
 import { AF, ARITH, CF, DF, type FlagEffect, OF, PF, SF, type Spec, ZF } from "./instruction.js";
 
@@ -469,6 +470,127 @@ function strings(): Spec[] {
   ];
 }
 
+// MOVBE, ADX, the counts of zeros, cache lines, FS and GS bases, SSE4a's neighbours.
+function optional(): Spec[] {
+  const count = { defines: CF | ZF, undefines: OF | SF | AF | PF };
+  const memory = { rm: null, memory: 0 } as const;
+  const line = (feature: FeatureName, name: string, digit: number, prefix?: 0x66): Spec => ({
+    name,
+    feature,
+    opcode: [0x0f, 0xae],
+    modrm: { reg: digit, rm: null, memory: 1 },
+    plain: true,
+    weight: 0.3,
+    ...(prefix ? { prefix } : {}),
+  });
+  return [
+    {
+      name: "movbe",
+      feature: "movbe",
+      opcode: [0x0f, 0x38, 0xf0],
+      sizes: WIDE,
+      modrm: { reg: "r", ...memory },
+      writes: ["reg"],
+    },
+    { name: "movbe", feature: "movbe", opcode: [0x0f, 0x38, 0xf1], sizes: WIDE, modrm: { reg: "r", ...memory } },
+    {
+      name: "lzcnt",
+      feature: "lzcnt",
+      prefix: 0xf3,
+      opcode: [0x0f, 0xbd],
+      sizes: WIDE,
+      modrm: rmReg,
+      writes: ["reg"],
+      flags: count,
+      plain: true,
+    },
+    {
+      name: "tzcnt",
+      feature: "bmi1",
+      prefix: 0xf3,
+      opcode: [0x0f, 0xbc],
+      sizes: WIDE,
+      modrm: rmReg,
+      writes: ["reg"],
+      flags: count,
+      plain: true,
+    },
+    {
+      name: "adcx",
+      feature: "adx",
+      prefix: 0x66,
+      opcode: [0x0f, 0x38, 0xf6],
+      sizes: [4, 8],
+      modrm: rmReg,
+      writes: ["reg"],
+      reads: CF,
+      flags: { defines: CF },
+      plain: true,
+    },
+    {
+      name: "adox",
+      feature: "adx",
+      prefix: 0xf3,
+      opcode: [0x0f, 0x38, 0xf6],
+      sizes: [4, 8],
+      modrm: rmReg,
+      writes: ["reg"],
+      reads: OF,
+      flags: { defines: OF },
+      plain: true,
+    },
+    // F3 prevails over 66, in either order.
+    ...[
+      [0x66, 0xf3],
+      [0xf3, 0x66],
+    ].map(
+      (both): Spec => ({
+        name: "adox",
+        feature: "adx",
+        opcode: [...both, 0x0f, 0x38, 0xf6, 0xc1],
+        clobbers: [RAX],
+        reads: OF,
+        flags: { defines: OF },
+        weight: 0.2,
+        plain: true,
+      }),
+    ),
+    line("clflush", "clflush", 7),
+    line("clflushopt", "clflushopt", 7, 0x66),
+    line("clwb", "clwb", 6, 0x66),
+    {
+      name: "prefetchw",
+      feature: "prefetchw",
+      opcode: [0x0f, 0x0d],
+      modrm: { reg: 1, rm: null, memory: 1 },
+      weight: 0.3,
+      plain: true,
+    },
+    {
+      name: "rdfsbase",
+      feature: "fsgsbase",
+      prefix: 0xf3,
+      opcode: [0x0f, 0xae],
+      sizes: [4, 8],
+      modrm: { reg: 0, rm: "r", memory: null },
+      writes: ["rm"],
+      weight: 0.3,
+      plain: true,
+    },
+    {
+      name: "rdgsbase",
+      feature: "fsgsbase",
+      prefix: 0xf3,
+      opcode: [0x0f, 0xae],
+      sizes: [4, 8],
+      modrm: { reg: 1, rm: "r", memory: null },
+      writes: ["rm"],
+      weight: 0.3,
+      plain: true,
+    },
+  ];
+}
+
 // What a program at ring 3 may not do, what 64-bit mode does not have, and what does nothing.
 function refusedAndEmpty(): Spec[] {
   const refused: readonly number[][] = [
@@ -590,5 +712,6 @@ export const INTEGER_TABLE: readonly Spec[] = [
   ...stack(),
   ...flagInstructions(),
   ...strings(),
+  ...optional(),
   ...refusedAndEmpty(),
 ];

@@ -3,7 +3,7 @@
  *
  * A line is: name, mandatory prefix or `-`, opcode, operands with the destination first. Operands: `x` XMM,
  * `q` MMX, `r` general register of 4 or 8 bytes; `xm16` register or 16 bytes of memory that must be
- * aligned, `xm16u` the same unaligned, `m8` memory only; `/2` an opcode extension; `ib` an immediate byte.
+ * aligned, `xm16u` the same unaligned, `m8` memory only; `/2` an opcode extension; `ib` an immediate byte, `iw` two.
  */
 import { ARITH, type RegisterKind, type Spec } from "./instruction.js";
 
@@ -188,6 +188,14 @@ sha1rnds4 - 0f3acc x,xm16,ib
 ldmxcsr - 0fae /2,m4 mxcsr
 stmxcsr - 0fae /3,m4`;
 
+const SSE4A = `
+movntss f3 0f2b m4,x
+movntsd f2 0f2b m8,x
+extrq 66 0f79 x,x
+insertq f2 0f79 x,x
+extrq 66 0f78 /0,x,iw
+insertq f2 0f78 x,x,iw`;
+
 // Packed integer instructions that have an MMX form without a prefix and an XMM form with 66.
 const PACKED = `
 punpcklbw 0f60
@@ -300,9 +308,10 @@ function parseLine(line: string): Spec {
   const spec: Spec = { name, opcode: [...Buffer.from(opcode, "hex")], plain: true };
   if (prefix !== "-") spec.prefix = Number.parseInt(prefix, 16) as 0x66 | 0xf3 | 0xf2;
   const parts = operands.split(",");
-  if (parts.at(-1) === "ib") {
+  const immediate = parts.at(-1);
+  if (immediate === "ib" || immediate === "iw") {
     parts.pop();
-    spec.immediate = 1;
+    spec.immediate = immediate === "ib" ? 1 : 2;
   }
   if (parts.at(-1) === "rdi") {
     parts.pop();
@@ -366,7 +375,13 @@ function packedForms(prefix: "-" | "66"): Spec[] {
     });
 }
 
-export const SSE_TABLE: readonly Spec[] = [...floatForms(), ...parse(PLAIN), ...packedForms("66")];
+export const SSE_TABLE: readonly Spec[] = [
+  ...floatForms(),
+  ...parse(PLAIN),
+  ...packedForms("66"),
+  // A field past the end of the quadword has no defined result; processors agree on one.
+  ...parse(SSE4A).map((spec): Spec => ({ ...spec, feature: "sse4a" })),
+];
 
 export const MMX_TABLE: readonly Spec[] = [
   ...packedForms("-"),

@@ -1,9 +1,11 @@
 /** Generated cases on the real CPU and on an accelerator, compared. */
 import { Decoder, DecoderOptions, Formatter, FormatterSyntax } from "iced-x86";
 import type { Accelerator } from "../../vcpu/accelerator.js";
+import type { FeatureName } from "../../vcpu/features.js";
 import { Random } from "../random.js";
 import { BMI_TABLE } from "./bmi-table.js";
 import { compare } from "./compare.js";
+import { randomEncoding } from "./encodings.js";
 import { type GeneratedCase, generateCase, generateData, keepInstructions } from "./generator.js";
 import { GuestRunner } from "./guest.js";
 import type { Spec } from "./instruction.js";
@@ -13,13 +15,27 @@ import { MMX_TABLE, SSE_TABLE } from "./sse-table.js";
 import { CASE } from "./wire.js";
 import { X87_TABLE } from "./x87-table.js";
 
-export const TABLES: Readonly<Record<string, readonly Spec[]>> = {
-  integer: INTEGER_TABLE,
-  sse: SSE_TABLE,
-  mmx: MMX_TABLE,
-  x87: X87_TABLE,
-  bmi: BMI_TABLE,
+type HasFeature = (feature: FeatureName) => boolean;
+/** Makes cases, of instructions that `has` allows. */
+type CaseSource = (has: HasFeature) => (random: Random) => GeneratedCase;
+
+export const TABLES: Readonly<Record<string, CaseSource>> = {
+  integer: ofTable(INTEGER_TABLE),
+  sse: ofTable(SSE_TABLE),
+  mmx: ofTable(MMX_TABLE),
+  x87: ofTable(X87_TABLE),
+  bmi: ofTable(BMI_TABLE),
+  encodings: (has) => (random) => randomEncoding(random, has),
 };
+
+function ofTable(all: readonly Spec[]): CaseSource {
+  return (has) => {
+    const table = all.filter(({ feature }) => !feature || has(feature));
+    if (table.length === 0) throw new RangeError(`both CPUs lack ${[...new Set(all.map(({ feature }) => feature))]}`);
+    const weight = table.reduce((sum, spec) => sum + (spec.weight ?? 1), 0);
+    return (random) => generateCase(random, table, weight);
+  };
+}
 
 /** Cases in a batch: each batch has data pages and a seed of its own. */
 export const BATCH_CASES = 2000;
@@ -60,16 +76,14 @@ export async function runDifferential(options: DifferentialOptions): Promise<Dif
   try {
     for (let batch = 0; done < options.cases; batch++) {
       const name = options.tables[batch % options.tables.length]!;
-      const all = TABLES[name];
-      if (!all) throw new RangeError(`there is no table "${name}"; there are ${Object.keys(TABLES).join(", ")}`);
-      const table = all.filter(({ feature }) => !feature || (nativeHas(feature) && runner.has(feature)));
-      if (table.length === 0) throw new RangeError(`no instruction of the table "${name}" is on both CPUs`);
-      const weight = table.reduce((sum, spec) => sum + (spec.weight ?? 1), 0);
+      const source = TABLES[name];
+      if (!source) throw new RangeError(`there is no table "${name}"; there are ${Object.keys(TABLES).join(", ")}`);
+      const generate = source((feature) => nativeHas(feature) && runner.has(feature));
       const seed = options.seed + Math.floor(batch / options.tables.length);
       const random = new Random(seed);
       const data = generateData(random);
       const count = Math.min(BATCH_CASES, options.cases - done);
-      const cases = Array.from({ length: count }, () => generateCase(random, table, weight));
+      const cases = Array.from({ length: count }, () => generate(random));
       const records = cases.map(({ record }) => record);
       // Without AVX in the guest the upper halves of the YMM registers stay clear on both sides.
       if (!runner.has("avx")) for (const record of records) record.fill(0, CASE.ymm);

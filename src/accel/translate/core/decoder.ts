@@ -756,6 +756,8 @@ function oneByte(code: u32): void {
       nearSize();
       imm(<u64>(<i64>(<i8>byte())) + ipAfter());
       end = DECODE_END;
+      // AMD's processors let a REP prefix say which of LOOPNE and LOOPE it is.
+      if (code < 0xe2 && (flags & (F_REPE | F_REPNE)) != 0 && load<u32>(cpu, VENDOR) == 0) code = flags & F_REPE ? 1 : 0;
       op(I.OP_LOOPNE + (code & 3));
       return;
     case 0xe4:

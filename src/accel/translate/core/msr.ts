@@ -6,7 +6,7 @@ import {
   MTRR_VARIABLE, PKRS, SCRATCH, SEG_BASE, 
 } from "../layout";
 import {
-  FEATURE_APIC, FEATURE_FFXSR, FEATURE_LM, FEATURE_NX, FEATURE_PKS, FEATURE_RDTSCP, FEATURE_SYSCALL, FEATURE_TSC_ADJUST,
+  FEATURE_APIC, FEATURE_FFXSR, FEATURE_LM, FEATURE_NX, FEATURE_PKS, FEATURE_RDPID, FEATURE_RDTSCP, FEATURE_SYSCALL, FEATURE_TSC_ADJUST,
   FEATURE_TSC_DEADLINE, FEATURE_X2APIC, FEATURE_XSAVES,
 } from "../feature-bits";
 import {
@@ -69,7 +69,7 @@ function plain(cpu: usize, index: u32): usize {
     case 0xc0000102:
       return has(cpu, FEATURE_LM) ? MSR_KERNEL_GS_BASE : 0;
     case 0xc0000103:
-      return has(cpu, FEATURE_RDTSCP) ? MSR_TSC_AUX : 0;
+      return has(cpu, FEATURE_RDTSCP) || has(cpu, FEATURE_RDPID) ? MSR_TSC_AUX : 0;
     case 0xda0:
       return has(cpu, FEATURE_XSAVES) ? MSR_XSS : 0;
     case 0xc0010010:

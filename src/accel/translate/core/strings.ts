@@ -100,8 +100,9 @@ function move(cpu: usize, rec: usize, op: u32, size: u32, wide: u32, step: u64):
 
 // One element of CMPS or SCAS. Answers whether a repetition goes on; the flags are set when it does not.
 function compare(cpu: usize, rec: usize, op: u32, size: u32, wide: u32, step: u64, repeat: u32): bool {
-  const a = op == OP_CMPS ? readSized(cpu, source(cpu, rec, size, wide), size) : getReg(cpu, RAX, size);
+  // Where both operands fault, the exception is the destination's, as on AMD's processors.
   const b = readSized(cpu, destination(cpu, size, wide, 0), size);
+  const a = op == OP_CMPS ? readSized(cpu, source(cpu, rec, size, wide), size) : getReg(cpu, RAX, size);
   if (op == OP_CMPS) advance(cpu, RSI, wide, step);
   advance(cpu, RDI, wide, step);
   if (repeat != 0 && (a == b) == (repeat == F_REPE)) return true;

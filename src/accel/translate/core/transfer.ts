@@ -545,9 +545,10 @@ export function sysenter(cpu: usize): void {
 }
 
 export function sysexit(cpu: usize, size: u32): void {
+  if (!isProtected(cpu) || load<u32>(cpu, CPL) != 0) raiseGP(cpu);
   if (!isIntel(cpu) && isLongMode(cpu)) raise(cpu, UD);
   const selector = <u32>load<u64>(cpu, MSR_SYSENTER_CS);
-  if (!isProtected(cpu) || isNull(selector) || load<u32>(cpu, CPL) != 0) raiseGP(cpu);
+  if (isNull(selector)) raiseGP(cpu);
   const rip = load<u64>(cpu, RDX);
   const rsp = load<u64>(cpu, RCX);
   const base = selector & 0xfffc;

@@ -1,0 +1,214 @@
+/**
+ * Instructions of random bytes: every opcode of every map with every prefix, whether it has a meaning or not. Left out is
+ * what tells one machine from another, enters the system, or changes what the next cases stand on.
+ */
+import { CpuidFeature, Decoder, DecoderOptions, Mnemonic, Register, RflagsBits } from "iced-x86";
+import type { FeatureName } from "../../vcpu/features.js";
+import type { Random } from "../random.js";
+import { type GeneratedCase, generateEncoding } from "./generator.js";
+import { AF, CF, DF, OF, PF, SF, ZF } from "./instruction.js";
+
+const OUT = new Set<Mnemonic>([
+  // Into the system, or answered by it.
+  Mnemonic.Syscall,
+  Mnemonic.Sysenter,
+  Mnemonic.Vmcall,
+  Mnemonic.Vmmcall,
+  Mnemonic.Sgdt,
+  Mnemonic.Sidt,
+  Mnemonic.Sldt,
+  Mnemonic.Str,
+  Mnemonic.Smsw,
+  // SVM's: a hypervisor below lets them get as far as the privilege check.
+  Mnemonic.Vmload,
+  Mnemonic.Vmsave,
+  Mnemonic.Vmrun,
+  Mnemonic.Stgi,
+  Mnemonic.Clgi,
+  Mnemonic.Skinit,
+  Mnemonic.Invlpga,
+  // Of this machine: identity, time, chance, tables of segments.
+  Mnemonic.Cpuid,
+  Mnemonic.Rdtsc,
+  Mnemonic.Rdtscp,
+  Mnemonic.Rdpid,
+  Mnemonic.Rdpru,
+  Mnemonic.Rdrand,
+  Mnemonic.Rdseed,
+  Mnemonic.Xgetbv,
+  Mnemonic.Lar,
+  Mnemonic.Lsl,
+  Mnemonic.Verr,
+  Mnemonic.Verw,
+  // Segments, which later cases need.
+  Mnemonic.Wrfsbase,
+  Mnemonic.Wrgsbase,
+  Mnemonic.Lds,
+  Mnemonic.Les,
+  Mnemonic.Lfs,
+  Mnemonic.Lgs,
+  Mnemonic.Lss,
+  Mnemonic.Iret,
+  Mnemonic.Iretd,
+  Mnemonic.Iretq,
+  Mnemonic.Retf,
+  // Whole states, with pointers of the last x87 instruction in them.
+  Mnemonic.Fxsave,
+  Mnemonic.Fxsave64,
+  Mnemonic.Fxrstor,
+  Mnemonic.Fxrstor64,
+  Mnemonic.Xsave,
+  Mnemonic.Xsave64,
+  Mnemonic.Xsavec,
+  Mnemonic.Xsavec64,
+  Mnemonic.Xsaveopt,
+  Mnemonic.Xsaveopt64,
+  Mnemonic.Xrstor,
+  Mnemonic.Xrstor64,
+  Mnemonic.Fldenv,
+  Mnemonic.Fnstenv,
+  Mnemonic.Fstenv,
+  Mnemonic.Frstor,
+  Mnemonic.Fnsave,
+  Mnemonic.Fsave,
+  // Not exact.
+  Mnemonic.F2xm1,
+  Mnemonic.Fyl2x,
+  Mnemonic.Fyl2xp1,
+  Mnemonic.Fptan,
+  Mnemonic.Fpatan,
+  Mnemonic.Fsincos,
+  Mnemonic.Fsin,
+  Mnemonic.Fcos,
+]);
+const APPROXIMATE = new Set<Mnemonic>([
+  Mnemonic.Rcpps,
+  Mnemonic.Rcpss,
+  Mnemonic.Rsqrtps,
+  Mnemonic.Rsqrtss,
+  Mnemonic.Vrcpps,
+  Mnemonic.Vrcpss,
+  Mnemonic.Vrsqrtps,
+  Mnemonic.Vrsqrtss,
+]);
+/** Features that both sides may have; null: the guest has none of them, the CPU underneath may. */
+const FEATURES = new Map<CpuidFeature, FeatureName | null>([
+  [CpuidFeature.ADX, "adx"],
+  [CpuidFeature.AES, "aes"],
+  [CpuidFeature.AVX, "avx"],
+  [CpuidFeature.AVX2, "avx2"],
+  [CpuidFeature.BMI1, "bmi1"],
+  [CpuidFeature.BMI2, "bmi2"],
+  [CpuidFeature.CLFLUSHOPT, "clflushopt"],
+  [CpuidFeature.CLWB, "clwb"],
+  [CpuidFeature.F16C, "f16c"],
+  [CpuidFeature.FMA, "fma"],
+  [CpuidFeature.FSGSBASE, "fsgsbase"],
+  [CpuidFeature.LZCNT, "lzcnt"],
+  [CpuidFeature.MOVBE, "movbe"],
+  [CpuidFeature.PCLMULQDQ, "pclmulqdq"],
+  [CpuidFeature.POPCNT, "popcnt"],
+  [CpuidFeature.PREFETCHW, "prefetchw"],
+  [CpuidFeature.SHA, "sha"],
+  [CpuidFeature.SSE4A, "sse4a"],
+  [CpuidFeature.XSAVES, "xsaves"],
+  [CpuidFeature.PKU, null],
+  [CpuidFeature.CLZERO, null],
+  [CpuidFeature.GFNI, null],
+  [CpuidFeature.MONITORX, null],
+  [CpuidFeature.MCOMMIT, null],
+  [CpuidFeature.VAES, null],
+  [CpuidFeature.VPCLMULQDQ, null],
+  [CpuidFeature.CET_SS, null],
+  [CpuidFeature.INVLPGB, null],
+]);
+const FLAGS: readonly (readonly [RflagsBits, number])[] = [
+  [RflagsBits.CF, CF],
+  [RflagsBits.PF, PF],
+  [RflagsBits.AF, AF],
+  [RflagsBits.ZF, ZF],
+  [RflagsBits.SF, SF],
+  [RflagsBits.DF, DF],
+  [RflagsBits.OF, OF],
+];
+const PREFIXES = [0x66, 0x66, 0xf2, 0xf3, 0xf0, 0x67, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65];
+
+export function randomEncoding(random: Random, has: (feature: FeatureName) => boolean): GeneratedCase {
+  for (;;) {
+    const bytes = randomBytes(random);
+    const described = describe(bytes, has);
+    if (!described) continue;
+    const { name, length, undefines, approximate } = described;
+    return generateEncoding(
+      random,
+      { name, opcode: [...bytes.subarray(0, length)], ...(approximate ? { approximate } : {}) },
+      { undefines },
+    );
+  }
+}
+
+function randomBytes(random: Random): Buffer {
+  const bytes: number[] = [];
+  while (random.chance(bytes.length < 3 ? 0.35 : 0.1) && bytes.length < 14) bytes.push(random.pick(PREFIXES));
+  const kind = random.int(100);
+  if (kind < 85) {
+    if (random.chance(0.4)) bytes.push(0x40 | random.int(16));
+    if (kind >= 30) bytes.push(0x0f);
+    if (kind >= 62) bytes.push(random.chance(0.6) ? 0x38 : 0x3a);
+  } else if (kind < 92) {
+    bytes.push(0xc5, random.chance(0.7) ? 0xf8 | random.int(8) : random.int(256));
+  } else {
+    bytes.push(0xc4, random.chance(0.9) ? (random.int(8) << 5) | (1 + random.int(3)) : random.int(256));
+    bytes.push(random.chance(0.6) ? (random.int(2) << 7) | 0x78 | random.int(8) : random.int(256));
+  }
+  bytes.push(random.int(256));
+  // ModRM: mostly a register, or memory at a register that often is a pointer.
+  bytes.push(random.chance(0.4) ? 0xc0 | random.int(64) : random.chance(0.7) ? random.int(128) : random.int(256));
+  while (bytes.length < 15 || random.chance(0.1)) bytes.push(random.int(256));
+  return Buffer.from(bytes.slice(0, 16));
+}
+
+function describe(bytes: Buffer, has: (feature: FeatureName) => boolean) {
+  const decoder = new Decoder(64, bytes, DecoderOptions.AMD);
+  const instruction = decoder.decode();
+  try {
+    const { mnemonic } = instruction;
+    if (OUT.has(mnemonic)) return null;
+    // Far transfers, and loads of segment registers.
+    if (instruction.isJmpFar || instruction.isCallFar || instruction.isJmpFarIndirect || instruction.isCallFarIndirect)
+      return null;
+    if (mnemonic === Mnemonic.Int && instruction.immediate8 === 0x80) return null;
+    if (mnemonic === Mnemonic.Mov && isSegment(instruction.op0Register)) return null;
+    if (mnemonic === Mnemonic.Pop && isSegment(instruction.op0Register)) return null;
+    // A branch into itself does not end.
+    if (instruction.isJccShortOrNear || instruction.isJmpShortOrNear || instruction.isLoop || instruction.isLoopcc) {
+      if (instruction.nearBranchTarget < BigInt(instruction.length)) return null;
+    }
+    for (const feature of instruction.cpuidFeatures()) {
+      const name = FEATURES.get(feature);
+      if (name === null || (name !== undefined && !has(name))) return null;
+    }
+    const undefinedBits = instruction.rflagsUndefined;
+    return {
+      name: nameOf(mnemonic, instruction.isStringInstruction),
+      length: instruction.isInvalid ? bytes.length : instruction.length,
+      undefines: FLAGS.reduce((mask, [bit, flag]) => (undefinedBits & bit ? mask | flag : mask), 0),
+      approximate: APPROXIMATE.has(mnemonic),
+    };
+  } finally {
+    instruction.free();
+    decoder.free();
+  }
+}
+
+const SEGMENTS = new Set<Register>([Register.ES, Register.CS, Register.SS, Register.DS, Register.FS, Register.GS]);
+
+function isSegment(register: Register): boolean {
+  return SEGMENTS.has(register);
+}
+
+// As the tables name them: string instructions without their size.
+function nameOf(mnemonic: Mnemonic, isString: boolean): string {
+  const name = (Mnemonic[mnemonic] ?? "").toLowerCase();
+  return isString ? name.slice(0, -1) : name;
+}
