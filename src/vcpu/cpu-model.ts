@@ -142,6 +142,11 @@ const MAX: FeatureName[] = [
   "la57",
   "pku",
   "pks",
+  "avx",
+  "avx2",
+  "fma",
+  "f16c",
+  "xsaves",
 ];
 const OFFERED = new Set<FeatureName>(MAX);
 

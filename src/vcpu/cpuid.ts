@@ -28,6 +28,8 @@ const REPEATED = 0x0183f3ff;
 const XSAVE_LEGACY_BYTES = 576;
 const XSAVE_AVX_BYTES = 256;
 const XSAVE_PKRU_BYTES = 8;
+/** Behind AVX-512's components and, on Intel's processors, MPX's: KVM's guests see the processor's own. */
+const XSAVE_PKRU_OFFSET = { amd: 2432, intel: 2688 };
 
 /** XSAVE components beyond x87 and SSE, where the standard format has them. The core's layout follows vendor, too. */
 function xsaveComponents(model: CpuModel): { number: number; offset: number; bytes: number }[] {
@@ -35,7 +37,9 @@ function xsaveComponents(model: CpuModel): { number: number; offset: number; byt
   if (hasFeature(model.features, "avx")) {
     components.push({ number: 2, offset: XSAVE_LEGACY_BYTES, bytes: XSAVE_AVX_BYTES });
   }
-  if (hasFeature(model.features, "pku")) components.push({ number: 9, offset: 2688, bytes: XSAVE_PKRU_BYTES });
+  if (hasFeature(model.features, "pku")) {
+    components.push({ number: 9, offset: XSAVE_PKRU_OFFSET[model.vendor], bytes: XSAVE_PKRU_BYTES });
+  }
   return components;
 }
 

@@ -23,6 +23,18 @@ function find(cpu: usize, leaf: u32, subleaf: u32): usize {
   return 0;
 }
 
+/** The size of an XSAVE area with these components, as the subleaves of leaf D have them. */
+function areaBytes(cpu: usize, components: u64, compacted: bool): u32 {
+  let end: u32 = 576;
+  for (let i: u32 = 2; i < 63; i++) {
+    if (((components >> i) & 1) == 0) continue;
+    const at = find(cpu, 0xd, i);
+    const bytes = load<u32>(at, 8);
+    end = compacted ? end + bytes : max(end, load<u32>(at, 12) + bytes);
+  }
+  return end;
+}
+
 /** CPUID.1 EAX, which RESET leaves in EDX. */
 export function signatureOf(cpu: usize): u64 {
   const at = find(cpu, 1, 0);
@@ -67,7 +79,7 @@ export function cpuid(cpu: usize, asked: u32, subleaf: u32): void {
     case 0xd:
       if (subleaf < 2) {
         const components = load<u64>(cpu, XCR0) | (subleaf == 1 ? load<u64>(cpu, MSR_XSS) : 0);
-        cpuidB = (components & 4) != 0 ? 832 : 576;
+        cpuidB = areaBytes(cpu, components, subleaf == 1);
       }
       return;
     case 0x80000001:

@@ -3,15 +3,16 @@
 //
 // An area is worked on in place where it lies in one page that the TLB knows; else a copy in the vCPU's scratch
 // space is, after the whole of it was probed, so that no fault comes half-way.
-import { FEATURE_MISALIGNSSE } from "../feature-bits";
+import { FEATURE_AVX, FEATURE_MISALIGNSSE, FEATURE_PKU, FEATURE_XSAVEC } from "../feature-bits";
 import {
-  CPL, CR0, CR4, FCS, FCW, FDP, FDS, FEATURES, FIP, FOP, FPU_BLOCKED, FSW, FTW, GPR, MSR_EFER, MXCSR, SCRATCH,
+  CPL, CR0, CR4, FCS, FCW, FDP, FDS, FIP, FOP, FPU_BLOCKED, FSW, FTW, GPR, MSR_EFER, MSR_XSS, MXCSR, PKRU, SCRATCH,
   SSE_BLOCKED, ST, TLB, VENDOR, XCR0, XMM,
 } from "../layout";
+import { has, isIntel } from "./cpu-features";
 import { eaSized } from "./ea";
 import { NM, raise, raiseGP, UD } from "./exceptions";
 import { read32, read64, TLB_ADDEND, TLB_READ, TLB_WRITE, tlbEntry, write32, write64 } from "./memory";
-import { probeRead, probeWrite } from "./mmu";
+import { probeRead, probeWrite, writePkru } from "./mmu";
 import { checkMmx } from "./mmx";
 import { mmxTouch } from "./mmx-state";
 import {
@@ -33,6 +34,7 @@ const FSW_ES: u32 = 0x80;
 const X87: u64 = 1;
 const SSE: u64 = 2;
 const AVX: u64 = 4;
+const KEYS: u64 = 0x200;
 
 // Offsets in an area.
 const AREA_ST: usize = 32;
@@ -43,6 +45,11 @@ const AREA_XCOMP_BV: usize = 520;
 const AREA_HEADER_END: u32 = 576;
 const AREA_YMM: usize = 576;
 const AREA_YMM_END: u32 = 832;
+const AREA_YMM_BYTES: u32 = 256;
+const AREA_KEYS_BYTES: u32 = 8;
+// Where the standard format has PKRU: behind what a vendor's processors have before it.
+const AREA_KEYS_AMD: u32 = 2432;
+const AREA_KEYS_INTEL: u32 = 2688;
 
 const MXCSR_INIT: u32 = 0x1f80;
 const COMPACTED: u64 = 0x8000000000000000;
@@ -83,21 +90,21 @@ export function execFpuState(cpu: usize, rec: usize, op: u32): void {
       return;
     case OP_XSAVEC:
       requireXsave(cpu);
-      xsaveCompacted(cpu, rec);
+      xsaveCompacted(cpu, rec, requested(cpu));
       return;
     case OP_XSAVES:
       requireXsave(cpu);
       if (load<u32>(cpu, CPL) != 0) raiseGP(cpu);
-      xsaveCompacted(cpu, rec);
+      xsaveCompacted(cpu, rec, requestedBySupervisor(cpu));
       return;
     case OP_XRSTOR:
       requireXsave(cpu);
-      xrstor(cpu, rec, false);
+      xrstor(cpu, rec, requested(cpu), false);
       return;
     case OP_XRSTORS:
       requireXsave(cpu);
       if (load<u32>(cpu, CPL) != 0) raiseGP(cpu);
-      xrstor(cpu, rec, true);
+      xrstor(cpu, rec, requestedBySupervisor(cpu), true);
       return;
     default:
       raise(cpu, UD);
@@ -123,8 +130,7 @@ function requireXsave(cpu: usize): void {
 
 /** The bits of MXCSR that may be set. */
 function mxcsrMask(cpu: usize): u32 {
-  const misaligned = load<u32>(cpu + ((FEATURE_MISALIGNSSE >> 5) << 2), FEATURES) >> (FEATURE_MISALIGNSSE & 31) & 1;
-  return 0xffff | misaligned << 17;
+  return has(cpu, FEATURE_MISALIGNSSE) ? 0x2ffff : 0xffff;
 }
 
 // ---- Areas in guest memory.
@@ -310,15 +316,32 @@ function fxrstor(cpu: usize, rec: usize): void {
 
 // ---- XSAVE and XRSTOR.
 
-/** The requested components: EDX:EAX within XCR0. */
-// @ts-ignore: decorator
-@inline
-function requested(cpu: usize): u64 {
-  return (<u64>load<u32>(cpu, GPR + 2 * 8) << 32 | load<u32>(cpu, GPR)) & load<u64>(cpu, XCR0);
+/** The components of XCR0 that the CPU model has. */
+export function userComponents(cpu: usize): u64 {
+  let components = X87 | SSE;
+  if (has(cpu, FEATURE_AVX)) components |= AVX;
+  if (has(cpu, FEATURE_PKU)) components |= KEYS;
+  return components;
 }
 
-/** Which components are not in their initial configuration: XINUSE. */
-export function inUse(cpu: usize): u64 {
+// @ts-ignore: decorator
+@inline
+function operandMask(cpu: usize): u64 {
+  return <u64>load<u32>(cpu, GPR + 2 * 8) << 32 | load<u32>(cpu, GPR);
+}
+
+/** The requested components: EDX:EAX within XCR0. */
+function requested(cpu: usize): u64 {
+  return operandMask(cpu) & load<u64>(cpu, XCR0);
+}
+
+/** Those of XSAVES and XRSTORS: within XCR0 and IA32_XSS. */
+function requestedBySupervisor(cpu: usize): u64 {
+  return operandMask(cpu) & (load<u64>(cpu, XCR0) | load<u64>(cpu, MSR_XSS));
+}
+
+/** Which components are not in their initial configuration: XINUSE. MXCSR does not count. */
+function inUse(cpu: usize): u64 {
   let used: u64 = 0;
   if (
     load<u32>(cpu, FCW) != 0x37f || load<u32>(cpu, FSW) != 0 || load<u32>(cpu, FTW) != 0xffff ||
@@ -339,12 +362,24 @@ export function inUse(cpu: usize): u64 {
   }
   if (v128.any_true(low)) used |= SSE;
   if (v128.any_true(high)) used |= AVX;
+  if (load<u32>(cpu, PKRU) != 0) used |= KEYS;
   return used;
 }
 
-// @ts-ignore: decorator
-@inline
-function areaSize(components: u64): u32 {
+/** Likewise, as XGETBV with ECX = 1 tells and the compacted format stores: a changed MXCSR is SSE in use. */
+export function inUseWithMxcsr(cpu: usize): u64 {
+  return load<u32>(cpu, MXCSR) != MXCSR_INIT ? inUse(cpu) | SSE : inUse(cpu);
+}
+
+/** Where PKRU is, in the standard format (`layout` 0) or in a compacted one of these components. */
+function keysOffset(cpu: usize, layout: u64): u32 {
+  if ((layout & COMPACTED) != 0) return AREA_HEADER_END + ((layout & AVX) != 0 ? AREA_YMM_BYTES : 0);
+  return isIntel(cpu) ? AREA_KEYS_INTEL : AREA_KEYS_AMD;
+}
+
+/** Bytes from an area's start to the end of the last of these components. */
+function areaSize(cpu: usize, components: u64, layout: u64): u32 {
+  if ((components & KEYS) != 0) return keysOffset(cpu, layout) + AREA_KEYS_BYTES;
   return (components & AVX) != 0 ? AREA_YMM_END : AREA_HEADER_END;
 }
 
@@ -352,58 +387,58 @@ function areaSize(components: u64): u32 {
 function xsave(cpu: usize, rec: usize, optimized: bool): void {
   requireXsave(cpu);
   const components = requested(cpu);
-  const size = areaSize(components);
-  const linear = areaAddress(cpu, rec, size, 64, 1);
-  const area = openForWrite(cpu, linear, size);
   const used = inUse(cpu);
   const stored = optimized ? components & used : components;
-  storeComponents(cpu, rec, area, stored);
+  const size = areaSize(cpu, stored, 0);
+  const linear = areaAddress(cpu, rec, size, 64, 1);
+  const area = openForWrite(cpu, linear, size);
+  storeComponents(cpu, rec, area, stored, 0);
   if ((components & (SSE | AVX)) != 0) storeMxcsr(cpu, area);
   store<u64>(area, (load<u64>(area, AREA_XSTATE_BV) & ~components) | (components & used), AREA_XSTATE_BV);
   closeAfterWrite(cpu, area, linear, size);
 }
 
-/**
- * XSAVEC, and XSAVES while no supervisor component is offered. With AVX alone beyond SSE, components are where the
- * standard format has them.
- */
-function xsaveCompacted(cpu: usize, rec: usize): void {
-  const components = requested(cpu);
-  const size = areaSize(components);
+/** XSAVEC and XSAVES. No component asks for alignment, and those of IA32_XSS are not there. */
+function xsaveCompacted(cpu: usize, rec: usize, components: u64): void {
+  const layout = components | COMPACTED;
+  const stored = components & inUseWithMxcsr(cpu);
+  const size = areaSize(cpu, stored, layout);
   const linear = areaAddress(cpu, rec, size, 64, 1);
   const area = openForWrite(cpu, linear, size);
-  let used = inUse(cpu);
-  if (load<u32>(cpu, MXCSR) != MXCSR_INIT) used |= SSE;
-  const stored = components & used;
-  storeComponents(cpu, rec, area, stored);
+  storeComponents(cpu, rec, area, stored, layout);
   if ((stored & SSE) != 0) storeMxcsr(cpu, area);
   store<u64>(area, stored, AREA_XSTATE_BV);
-  store<u64>(area, components | COMPACTED, AREA_XCOMP_BV);
+  store<u64>(area, layout, AREA_XCOMP_BV);
   closeAfterWrite(cpu, area, linear, size);
 }
 
-function storeComponents(cpu: usize, rec: usize, area: usize, components: u64): void {
+function storeComponents(cpu: usize, rec: usize, area: usize, components: u64, layout: u64): void {
   if ((components & X87) != 0) storeX87(cpu, area, (load<u8>(rec, REC_FLAGS) & F_REXW) != 0);
   if ((components & SSE) != 0) storeHalves(cpu, area + AREA_XMM, xmmCount(rec), 0);
   if ((components & AVX) != 0) storeHalves(cpu, area + AREA_YMM, xmmCount(rec), 16);
+  if ((components & KEYS) != 0) store<u64>(area + keysOffset(cpu, layout), load<u32>(cpu, PKRU));
 }
 
-/** XRSTOR, and XRSTORS, which takes the compacted format only. */
-function xrstor(cpu: usize, rec: usize, supervisor: bool): void {
-  const components = requested(cpu);
-  const size = areaSize(components);
-  const linear = areaAddress(cpu, rec, size, 64, 0);
-  const area = openForRead(cpu, linear, size);
+/** XRSTOR, and XRSTORS, which takes the compacted format only. What the header does not ask for is not read. */
+function xrstor(cpu: usize, rec: usize, components: u64, supervisor: bool): void {
+  const linear = areaAddress(cpu, rec, AREA_HEADER_END, 64, 0);
+  let area = openForRead(cpu, linear, AREA_HEADER_END);
   const present = load<u64>(area, AREA_XSTATE_BV);
   const layout = load<u64>(area, AREA_XCOMP_BV);
   const compacted = (layout & COMPACTED) != 0;
-  const enabled = load<u64>(cpu, XCR0);
+  const enabled = load<u64>(cpu, XCR0) | (supervisor ? load<u64>(cpu, MSR_XSS) : 0);
   if ((present & ~enabled) != 0 || load<u64>(area, AREA_XCOMP_BV + 8) != 0) raiseGP(cpu);
   if (compacted) {
+    if (!has(cpu, FEATURE_XSAVEC)) raiseGP(cpu);
     if ((layout & ~COMPACTED & ~enabled) != 0 || (present & ~layout) != 0) raiseGP(cpu);
     for (let at: usize = 16; at < 64; at += 8) if (load<u64>(area + at, AREA_XSTATE_BV) != 0) raiseGP(cpu);
   } else if (layout != 0 || supervisor) {
     raiseGP(cpu);
+  }
+  const size = areaSize(cpu, components & present, layout);
+  if (size != AREA_HEADER_END) {
+    areaAddress(cpu, rec, size, 64, 0);
+    area = openForRead(cpu, linear, size);
   }
   let mxcsr = load<u32>(cpu, MXCSR);
   if (compacted) {
@@ -425,4 +460,7 @@ function xrstor(cpu: usize, rec: usize, supervisor: bool): void {
     else clearHalves(cpu, count, 16);
   }
   store<u32>(cpu, mxcsr, MXCSR);
+  if ((components & KEYS) != 0) {
+    writePkru(cpu, (present & KEYS) != 0 ? load<u32>(area + keysOffset(cpu, layout)) : 0);
+  }
 }

@@ -6,8 +6,9 @@ import {
   PKRU, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SS, TR, XCR0, ES,
 } from "../layout";
 import {
-  FEATURE_AVX, FEATURE_DE, FEATURE_FSGSBASE, FEATURE_FXSR, FEATURE_LA57, FEATURE_MCE, FEATURE_PAE, FEATURE_PCID, FEATURE_PGE, FEATURE_PKS, FEATURE_PKU,
-  FEATURE_PSE, FEATURE_SMAP, FEATURE_SMEP, FEATURE_SSE, FEATURE_TSC, FEATURE_UMIP, FEATURE_VME, FEATURE_XSAVE,
+  FEATURE_DE, FEATURE_FSGSBASE, FEATURE_FXSR, FEATURE_LA57, FEATURE_MCE, FEATURE_PAE, FEATURE_PCID, FEATURE_PGE, FEATURE_PKS,
+  FEATURE_PKU, FEATURE_PSE, FEATURE_SMAP, FEATURE_SMEP, FEATURE_SSE, FEATURE_TSC, FEATURE_UMIP, FEATURE_VME, FEATURE_XGETBV1,
+  FEATURE_XSAVE,
 } from "../feature-bits";
 import { count } from "./blocks";
 import { cpuid, cpuidA, cpuidB, cpuidC, cpuidD } from "./cpuid";
@@ -20,6 +21,7 @@ import {
   setFlags,
 } from "./flags";
 import { hostPortRead, hostPortWrite, hostRandom } from "./host";
+import { inUseWithMxcsr, userComponents } from "./fpu-state";
 import { isRegister as isReg, readRm, readSized, sizeOf as size, writeSized } from "./operands";
 import { apicCr8, apicSetCr8 } from "./lapic";
 import { read16, read32, read64, sysRead16, sysRead64, sysWrite8, write16, write32, write64 } from "./memory";
@@ -550,8 +552,7 @@ function xsetbv(cpu: usize): void {
   if ((load<u64>(cpu, CR4) & CR4_OSXSAVE) == 0) raise(cpu, UD);
   ringZero(cpu);
   const value = <u64>load<u32>(cpu, RAX) | (<u64>load<u32>(cpu, RDX) << 32);
-  const valid: u64 = has(cpu, FEATURE_AVX) ? 7 : 3;
-  if (load<u32>(cpu, RCX) != 0 || (value & ~valid) != 0 || (value & 1) == 0) raiseGP(cpu);
+  if (load<u32>(cpu, RCX) != 0 || (value & ~userComponents(cpu)) != 0 || (value & 1) == 0) raiseGP(cpu);
   if ((value & 6) == 4) raiseGP(cpu);
   store<u64>(cpu, value, XCR0);
   refreshFpu(cpu);
@@ -560,9 +561,8 @@ function xsetbv(cpu: usize): void {
 function xgetbv(cpu: usize): void {
   if ((load<u64>(cpu, CR4) & CR4_OSXSAVE) == 0) raise(cpu, UD);
   const index = load<u32>(cpu, RCX);
-  if (index > 1) raiseGP(cpu);
-  // XCR0 AND XINUSE for index 1: both components count as in use.
-  const value = load<u64>(cpu, XCR0);
+  if (index > 1 || (index == 1 && !has(cpu, FEATURE_XGETBV1))) raiseGP(cpu);
+  const value = load<u64>(cpu, XCR0) & (index == 1 ? inUseWithMxcsr(cpu) : ~0);
   store<u64>(cpu, value & 0xffffffff, RAX);
   store<u64>(cpu, value >> 32, RDX);
 }
