@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GuestMemory } from "../guest-memory/guest-memory.js";
-import type { InterruptMessage, VcpuBus } from "../vcpu/accelerator.js";
+import { BROADCAST, type InterruptMessage, type VcpuBus } from "../vcpu/accelerator.js";
 import { parseCpuModel } from "../vcpu/cpu-model.js";
 import { MachineClock } from "./clock.js";
 import { InterruptRouter } from "./interrupts.js";
@@ -65,7 +65,7 @@ test("destinations and shorthands select vCPUs", () => {
   assert.deepEqual(arrived(), [[], [], [0x40]]);
   router.deliver(message({ destination: 5, destinationMode: "logical" }));
   assert.deepEqual(arrived(), [[0x40], [], [0x40]]);
-  router.deliver(message({ destination: 0xff }));
+  router.deliver(message({ destination: BROADCAST }));
   assert.deepEqual(arrived(), [[0x40], [0x40], [0x40]]);
   router.deliver(message({ shorthand: "self" }), 1);
   assert.deepEqual(arrived(), [[], [0x40], []]);
@@ -74,6 +74,11 @@ test("destinations and shorthands select vCPUs", () => {
   router.deliver(message({ shorthand: "all" }), 1);
   assert.deepEqual(arrived(), [[0x40], [0x40], [0x40]]);
   assert.equal(router.deliver(message({ destination: 9 })), false);
+  // Eight bits of ones in an MSI's address are everybody; fifteen bits of a destination are somebody.
+  router.send(0xfeeff000, 0x41);
+  assert.deepEqual(arrived(), [[0x41], [0x41], [0x41]]);
+  router.send(0xfeeff020, 0x41);
+  assert.deepEqual(arrived(), [[], [], []]);
 });
 
 test("lowest priority delivery goes to the one with the least to do, and to one only", () => {

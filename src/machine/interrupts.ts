@@ -5,7 +5,7 @@
  * where the timer's line 0 is at pin 2, as the MADT's override says. GSIs 16-23 are the IOAPIC's alone.
  */
 import type { InterruptLine, MsiSink } from "../devices/device.js";
-import type { InterruptMessage, Vcpu } from "../vcpu/accelerator.js";
+import { BROADCAST, type InterruptMessage, type Vcpu } from "../vcpu/accelerator.js";
 
 /** Pins of the IOAPIC. */
 export const GSI_COUNT = 24;
@@ -80,9 +80,10 @@ export class InterruptRouter implements MsiSink {
 
   /** A message-signalled interrupt. Intel SDM 3A 11.11. */
   send(address: number, data: number): void {
+    // Bits 11-5 are the high bits of a 15-bit destination, as guests use them that know of it.
+    const destination = ((address >>> 12) & 0xff) | (((address >>> 5) & 0x7f) << 8);
     this.deliver({
-      // Bits 11-5 are the high bits of a 15-bit destination, as guests use them that know of it.
-      destination: ((address >>> 12) & 0xff) | (((address >>> 5) & 0x7f) << 8),
+      destination: destination === 0xff ? BROADCAST : destination,
       destinationMode: address & 4 ? "logical" : "physical",
       deliveryMode: DELIVERY_MODES[(data >>> 8) & 7],
       vector: data & 0xff,

@@ -152,7 +152,7 @@ export class RunLoop extends MachineLoop {
 
   /** A stop point ended the slice: whoever had the turn goes on with what is left of it. */
   private cutTurn(vcpu: Vcpu, exit: VcpuExit, end: number, rest: number): VcpuExit {
-    if (exit.reason === "budget" && vcpu.instructions === end) {
+    if (exit.reason === "budget" && !exit.yielded && vcpu.instructions === end) {
       this.rest = rest;
       this.turn = vcpu.id;
     }

@@ -34,9 +34,12 @@ export interface VcpuClock {
   now(): number;
 }
 
+/** The destination of a message for every local APIC. Where a destination has 8 bits, its 0xff means this. */
+export const BROADCAST = 0xffff_ffff;
+
 /** An interrupt on the way to local APICs, from an MSI, an IOAPIC or an ICR. */
 export interface InterruptMessage {
-  /** APIC id, or logical destination. */
+  /** APIC id, or logical destination; {@link BROADCAST} for everybody. */
   destination: number;
   destinationMode: "physical" | "logical";
   deliveryMode: "fixed" | "lowest" | "smi" | "nmi" | "init" | "startup" | "extint";
@@ -70,8 +73,8 @@ export interface RunLimits {
 
 /** Why a vCPU left `run`. */
 export type VcpuExit =
-  /** The budget or the deadline was reached, or `kick` was called. */
-  | { reason: "budget" }
+  /** The budget or the deadline was reached, `kick` was called, or (yielded) the guest executed PAUSE while another vCPU waits for its turn. */
+  | { reason: "budget"; yielded?: true }
   /** HLT (or MWAIT): nothing to do until an interrupt, or `deadline` of the vCPU's own timer (ns; null: none). */
   | { reason: "halt"; deadline: number | null }
   /** An access that this accelerator leaves to its caller: perform it, hand a read's value to `completeAccess`, run again. */
@@ -150,6 +153,7 @@ export interface Vcpu {
   matches(message: InterruptMessage): boolean;
   /** For lowest priority delivery: the vCPU with the lowest value gets it. */
   priority(): number;
+  /** An edge on the NMI wire, at LINT1. */
   nmi(): void;
   /** Time (ns) at which the local APIC's timer or TSC deadline wants to fire, or null. */
   timerDeadline(): number | null;

@@ -130,6 +130,7 @@ const DEFAULT: FeatureName[] = [
 /** All that our own engine has: what is not here is refused when asked for. */
 const MAX: FeatureName[] = [
   ...DEFAULT,
+  "monitor",
   "movbe",
   "lzcnt",
   "adx",

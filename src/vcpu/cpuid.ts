@@ -107,8 +107,9 @@ export function cpuidTable(model: CpuModel, place: CpuidPlace): CpuidLeaf[] {
     });
     add(4, null, 0, 0, 0, 0);
   }
-  // Monitored are lines of 64 bytes; MWAIT takes extensions, and ends by an interrupt though IF is clear.
-  if (highest >= 5) add(5, null, has("monitor") ? 64 : 0, has("monitor") ? 64 : 0, has("monitor") ? 3 : 0, 0);
+  // Monitored are lines of 64 bytes; MWAIT takes extensions, and ends by an interrupt though IF is clear. One kind of C1.
+  if (highest >= 5 && has("monitor")) add(5, null, 64, 64, 3, 0x10);
+  else if (highest >= 5) add(5, null, 0, 0, 0, 0);
   if (highest >= 6) add(6, null, has("apic") ? 4 : 0, 0, 0, 0); // ARAT: the APIC timer runs always
   if (highest >= 7) {
     add(7, 0, 0, word(2), word(3) & ~bit("ospke"), word(4));

@@ -64,7 +64,16 @@ export interface LocalApicState {
   pendingErrors?: number;
 }
 
-export type RunState = "running" | "halted" | "wait-for-sipi" | "init-received" | "shutdown";
+/** `mwait`: in MWAIT, with {@link VcpuState.monitor} armed. */
+export type RunState = "running" | "halted" | "wait-for-sipi" | "init-received" | "shutdown" | "mwait";
+
+/** What MONITOR armed, until a store to it. */
+export interface MonitorState {
+  /** Guest-physical address of the line. */
+  line: number;
+  /** In MWAIT: an interrupt ends the wait, be it masked or not. */
+  interrupts: boolean;
+}
 
 export interface VcpuState {
   version: typeof VCPU_STATE_VERSION;
@@ -105,6 +114,8 @@ export interface VcpuState {
   interruptShadow: "none" | "sti" | "mov-ss";
   nmiMasked: boolean;
   nmiPending: boolean;
+  /** Another one waits behind the pending NMI; absent for none. */
+  secondNmi?: boolean;
   /** Vector of a SIPI that arrived, or null. */
   sipiVector: number | null;
   runState: RunState;
@@ -113,6 +124,8 @@ export interface VcpuState {
   pendingDebug?: bigint;
   /** IGNNE# is asserted, for the x87 error that waits; absent for not. */
   ignoresFloatError?: true;
+  /** Absent: not armed, or a store came. */
+  monitor?: MonitorState;
   apic: LocalApicState;
   /** Guest TSC at the moment of saving, and ticks a second. */
   tsc: bigint;

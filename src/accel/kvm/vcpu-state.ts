@@ -39,7 +39,8 @@ const EFER_LMA = 1n << 10n;
 /** By KVM_MP_STATE_*: runnable, uninitialized, INIT received, halted, SIPI received. */
 const MP_STATES = ["running", "wait-for-sipi", "wait-for-sipi", "halted", "running"] as const;
 /** KVM takes a SIPI only after INIT. */
-const MP_STATE_OF = { running: 0, halted: 3, "wait-for-sipi": 2, "init-received": 2 } as const;
+// MWAIT may end at any time: here it does at once.
+const MP_STATE_OF = { running: 0, halted: 3, "wait-for-sipi": 2, "init-received": 2, mwait: 0 } as const;
 
 /** How the state's structures reach a vCPU: its ioctls with a buffer. */
 export type VcpuIoctl = (request: number, buffer: Uint8Array, what: string) => void;

@@ -37,6 +37,7 @@ export interface CoreExports {
   apicTimerDeadline(cpu: number): number;
   apicTimerCount(cpu: number): number;
   apicResumeTimer(cpu: number): void;
+  monitorLine(cpu: number, offset: number): void;
   /** Makes the guest's TSC read SCRATCH now. */
   loadTsc(cpu: number): void;
   hasPendingWork(cpu: number): number;

@@ -274,7 +274,10 @@ test("an NMI is held until IRET", async () => {
   const handler = 0x12000;
   cpu.load("inc ebx; cmp ebx, 1; jne 1f; out 0x80, al; nop; mov edx, ebx; 1: iretq", handler);
   setGate(cpu, 2, { offset: handler });
-  const run = await cpu.run("out 0x80, al; nop; nop");
+  const run = await cpu.run("out 0x80, al; nop; nop", {}, (state) => {
+    // LINT1 is the NMI input.
+    state.apic.registers[0x36] = 0x400;
+  });
   assert.equal(run.registers.rdx, 1n);
   assert.equal(run.registers.rbx, 2n);
   cpu.close();

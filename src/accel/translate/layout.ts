@@ -113,9 +113,9 @@ export const CPL = 0x580; // u32
 export const MODE = 0x584; // u32: code key of the current mode, see core/mode.ts
 export const SHADOW = 0x588; // u32: 0 none, 1 STI, 2 MOV SS; holds interrupts for one instruction
 export const NMI_MASKED = 0x58c; // u32
-export const NMI_PENDING = 0x590; // u32
+export const NMI_PENDING = 0x590; // u32: how many, 2 at most
 export const EXTINT = 0x594; // u32: level of the PIC's INTR
-export const RUN_STATE = 0x598; // u32: 0 running, 1 halted, 2 wait for SIPI, 3 INIT received, 4 shutdown
+export const RUN_STATE = 0x598; // u32: 0 running, 1 halted, 2 wait for SIPI, 3 INIT received, 4 shutdown, 5 in MWAIT
 export const SIPI_VECTOR = 0x59c; // u32: 0xffffffff none
 export const EXC_PENDING = 0x5a0; // u32: an exception raised and not yet delivered: kind below
 export const EXC_VECTOR = 0x5a4; // u32
@@ -202,6 +202,11 @@ export const APIC_TIMER_START = 0x2000; // f64 ns
 export const APIC_TIMER_DEADLINE = 0x2008; // f64 ns, +Infinity when unarmed
 export const APIC_TSC_DEADLINE = 0x2010; // u64
 export const APIC_ESR_LATCH = 0x2018; // u32
+
+// Turns and waiting.
+export const YIELDED = 0x2020; // u32: this run left because of a PAUSE
+export const MONITOR_LINE = 0x2024; // u32: wasm offset of the line that MONITOR armed, 0 none: not armed, or written since
+export const MONITOR_INTERRUPTS = 0x2028; // u32: MWAIT's ECX bit 0: an interrupt ends the wait, be it masked or not
 
 // CPUID answers: CPUID_COUNT entries of 32 bytes: leaf, subleaf (0xffffffff: any), eax, ebx, ecx, edx, 0, 0.
 export const CPUID_TABLE = 0x2400;

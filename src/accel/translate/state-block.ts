@@ -3,7 +3,7 @@ import type { DescriptorTableState, RunState, SegmentState, VcpuState } from "..
 import { VCPU_STATE_VERSION } from "../../vcpu/state.js";
 import * as L from "./layout.js";
 
-const RUN_STATES: readonly RunState[] = ["running", "halted", "wait-for-sipi", "init-received", "shutdown"];
+const RUN_STATES: readonly RunState[] = ["running", "halted", "wait-for-sipi", "init-received", "shutdown", "mwait"];
 const SHADOWS = ["none", "sti", "mov-ss"] as const;
 const EVENT_KINDS = ["none", "exception", "interrupt", "nmi", "software"] as const;
 const SEGMENT_NAMES = ["es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr"] as const;
@@ -50,6 +50,7 @@ export class StateBlock {
     const pendingDebug = this.u64(L.DEBUG_PENDING);
     const pkru = this.u32(L.PKRU);
     const pendingErrors = this.u32(L.APIC_ESR_LATCH);
+    const pendingNmis = this.u32(L.NMI_PENDING);
     return {
       version: VCPU_STATE_VERSION,
       gpr: Array.from({ length: 16 }, (_, index) => this.u64(L.GPR + index * 8)),
@@ -94,7 +95,8 @@ export class StateBlock {
       },
       interruptShadow: SHADOWS[this.u32(L.SHADOW)] ?? "none",
       nmiMasked: this.u32(L.NMI_MASKED) !== 0,
-      nmiPending: this.u32(L.NMI_PENDING) !== 0,
+      nmiPending: pendingNmis !== 0,
+      ...(pendingNmis === 2 ? { secondNmi: true } : {}),
       sipiVector: sipi === 0xffffffff ? null : sipi,
       runState: RUN_STATES[this.u32(L.RUN_STATE)] ?? "running",
       event: {
@@ -164,7 +166,7 @@ export class StateBlock {
     });
     this.setU32(L.SHADOW, SHADOWS.indexOf(state.interruptShadow));
     this.setU32(L.NMI_MASKED, state.nmiMasked ? 1 : 0);
-    this.setU32(L.NMI_PENDING, state.nmiPending ? 1 : 0);
+    this.setU32(L.NMI_PENDING, state.nmiPending ? (state.secondNmi ? 2 : 1) : 0);
     this.setU32(L.SIPI_VECTOR, state.sipiVector ?? 0xffffffff);
     this.setU32(L.RUN_STATE, RUN_STATES.indexOf(state.runState));
     this.setU32(L.EXC_PENDING, EVENT_KINDS.indexOf(state.event.kind));

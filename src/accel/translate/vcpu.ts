@@ -14,7 +14,7 @@ import { modelHash } from "../../vcpu/cpu-model.js";
 import { cpuidTable } from "../../vcpu/cpuid.js";
 import type { Intercepts } from "../../vcpu/intercepts.js";
 import { INTERCEPT_BITS } from "../../vcpu/intercepts.js";
-import type { VcpuState } from "../../vcpu/state.js";
+import type { MonitorState, VcpuState } from "../../vcpu/state.js";
 import { checkState } from "../../vcpu/state-check.js";
 import { stateMsrs } from "../../vcpu/state-msrs.js";
 import type { Core, CoreHost } from "./core-module.js";
@@ -87,6 +87,7 @@ export class InterpreterVcpu implements Vcpu {
     block.setCount(L.REMAINING, budget);
     block.setU32(L.EXIT_REASON, L.EXIT_NONE);
     block.setU32(L.EXIT_REQUEST, 0);
+    block.setU32(L.YIELDED, 0);
     core.pollTimers(cpu);
     this.running = true;
     let progress = this.instructions;
@@ -168,8 +169,10 @@ export class InterpreterVcpu implements Vcpu {
     }
     const state = this.block.read();
     state.apic.registers[APIC_TIMER_CURRENT] = this.core.exports.apicTimerCount(this.cpu) >>> 0;
+    const monitor = this.monitored();
     return {
       ...state,
+      ...(monitor === null ? {} : { monitor }),
       modelHash: modelHash(this.options.model),
       msrs,
       tsc: this.readMsr(0x10) ?? 0n,
@@ -204,6 +207,7 @@ export class InterpreterVcpu implements Vcpu {
     this.block.writeApic(state);
     if (state.apic.timerStart === null) this.core.exports.apicResumeTimer(this.cpu);
     this.core.exports.stateLoaded(this.cpu);
+    this.loadMonitor(state);
   }
 
   reset(): void {
@@ -267,7 +271,7 @@ export class InterpreterVcpu implements Vcpu {
     const detail = block.u32(L.EXIT_DETAIL);
     switch (reason) {
       case L.EXIT_BUDGET:
-        return { reason: "budget" };
+        return block.u32(L.YIELDED) !== 0 ? { reason: "budget", yielded: true } : { reason: "budget" };
       case L.EXIT_HALT:
         return { reason: "halt", deadline: this.timerDeadline() };
       case L.EXIT_SHUTDOWN:
@@ -334,6 +338,22 @@ export class InterpreterVcpu implements Vcpu {
     if (this.core.exports.writeMsr(this.cpu, index) === 0) {
       throw new AcceleratorError("STATE_MISMATCH", `MSR ${index.toString(16)} does not take ${value.toString(16)}`);
     }
+  }
+
+  /** What MONITOR armed. */
+  private monitored(): MonitorState | null {
+    const line = this.block.u32(L.MONITOR_LINE);
+    const slot = this.memory.slots.find(({ offset, size }) => line >= offset && line < offset + size);
+    if (line === 0 || slot === undefined) return null;
+    return { line: slot.gpa + line - slot.offset, interrupts: this.block.u32(L.MONITOR_INTERRUPTS) !== 0 };
+  }
+
+  private loadMonitor({ monitor }: VcpuState): void {
+    this.block.setU32(L.MONITOR_LINE, 0);
+    const offset = monitor === undefined ? -1 : this.memory.offsetOf(monitor.line, 1);
+    if (monitor === undefined || offset < 0) return;
+    this.block.setU32(L.MONITOR_INTERRUPTS, monitor.interrupts ? 1 : 0);
+    this.core.exports.monitorLine(this.cpu, offset);
   }
 
   private writeModel(): void {

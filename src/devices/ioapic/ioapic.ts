@@ -4,7 +4,7 @@
  *     const ioapic = new Ioapic({ deliver: (message) => router.deliver(message) });
  *     mmio.add("ioapic", 0xfec00000, 0x1000, ioapic);
  */
-import type { InterruptMessage } from "../../vcpu/accelerator.js";
+import { BROADCAST, type InterruptMessage } from "../../vcpu/accelerator.js";
 import type { BusDevice, InterruptLine, PlainData, Stateful } from "../device.js";
 import { byte, dword, integer, list, literal, object } from "../state-shape.js";
 
@@ -165,8 +165,9 @@ export class Ioapic implements BusDevice, Stateful<PlainData> {
   private message(pin: number): InterruptMessage {
     const entry = this.low[pin] ?? 0;
     const mode = DELIVERY_MODES[(entry >> 8) & 7] ?? "fixed";
+    const destination = (this.high[pin] ?? 0) >>> 24;
     return {
-      destination: (this.high[pin] ?? 0) >>> 24,
+      destination: destination === 0xff ? BROADCAST : destination,
       destinationMode: entry & LOGICAL ? "logical" : "physical",
       deliveryMode: mode,
       vector: entry & 0xff,

@@ -92,8 +92,9 @@ export const VCPU_SHAPE: Shape<VcpuState> = object({
   interruptShadow: literal("none", "sti", "mov-ss"),
   nmiMasked: flag,
   nmiPending: flag,
+  secondNmi: optional(flag),
   sipiVector: nullable(byte),
-  runState: literal("running", "halted", "wait-for-sipi", "init-received", "shutdown"),
+  runState: literal("running", "halted", "wait-for-sipi", "init-received", "shutdown", "mwait"),
   event: object({
     kind: literal("none", "exception", "interrupt", "nmi", "software"),
     vector: byte,
@@ -101,6 +102,7 @@ export const VCPU_SHAPE: Shape<VcpuState> = object({
     payload: nullable(u64),
   }),
   pendingDebug: optional(u64),
+  monitor: optional(object({ line: integer(0, 2 ** 52 - 1), interrupts: flag })),
   apic: object({
     registers: list(dword, 64),
     tscDeadline: u64,

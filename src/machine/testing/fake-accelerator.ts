@@ -8,6 +8,7 @@ import type { GuestMemory } from "../../guest-memory/guest-memory.js";
 import {
   type Accelerator,
   AcceleratorError,
+  BROADCAST,
   type InterruptMessage,
   type RunLimits,
   type Vcpu,
@@ -158,7 +159,7 @@ export class FakeVcpu implements Vcpu {
   }
 
   matches(message: InterruptMessage): boolean {
-    if (message.destination === 0xff) return true;
+    if (message.destination === BROADCAST) return true;
     if (message.destinationMode === "logical") return (message.destination & (1 << this.id)) !== 0;
     return message.destination === this.id;
   }

@@ -9,11 +9,15 @@
 // Its last record is always a transfer, an operation that ends blocks, or OP_END.
 //
 // A code page has a structure of 16 bytes: u64 bitmap of its 64-byte granules that hold code, u32 first
-// block, u32 unused. Writes to such pages come through codeWritten.
+// block, u32 see below. Writes to such pages come through codeWritten.
+//
+// MONITOR's lines are granules too, marked in the same bitmap. A page that was monitored keeps the mark of a
+// line that is written, because the next MONITOR is likely to be for it and dropping write tags is slow: its
+// last u32 counts such writes since the last MONITOR, from 1 on, and the mark goes when they are many.
 import {
   ARENA_NEXT, BLOCK_HASH, CODE_ARENA, CODE_ARENA_END, CODE_PAGES, CODE_PAGES_END, CODE_PAGES_NEXT,
   COUNT_ARENA_FLUSHES, COUNT_BLOCKS_DECODED, COUNT_INVALIDATIONS, COUNTERS, CS, CUR_REC, FETCH_BUFFER, MACHINE_BLOCK,
-  MODE, PAGE_INFO, RIP, SEG_BASE, SEG_BYTES, SEG_LIMIT, SEGMENTS, SINGLE_BLOCK, TLB, VCPU_BASE,
+  MAX_VCPUS, MODE, MONITOR_LINE, PAGE_INFO, RIP, SEG_BASE, SEG_BYTES, SEG_LIMIT, SEGMENTS, SINGLE_BLOCK, TLB, VCPU_BASE, VCPU_STRIDE,
 } from "../layout";
 import { DECODE_END, DECODE_SHORT, DECODE_TOO_LONG, decode } from "./decoder";
 import { raiseGP } from "./exceptions";
@@ -47,6 +51,9 @@ const HASH_ENTRIES: u32 = 1 << HASH_BITS;
 export const MAX_INSTRUCTIONS: u32 = 64;
 const BLOCK_MAX_BYTES: usize = BLOCK_HEADER + (<usize>MAX_INSTRUCTIONS + 1) * REC_BYTES;
 const CODE_PAGE_BYTES: usize = 16;
+const CODE_PAGE_HITS: usize = 12;
+/** Writes to a line that was monitored after which it is not watched any more. */
+const MOST_HITS: u32 = 64;
 
 // REC_SCALE of a transfer: what is on the block's own page, so that the blocks may be linked.
 export const LINK_TARGET: u8 = 1;
@@ -69,6 +76,8 @@ export function emptyCodeCache(): void {
   memory.fill(PAGE_INFO, 0, 0x400000);
   store<u32>(MACHINE_BLOCK, CODE_ARENA, ARENA_NEXT);
   store<u32>(MACHINE_BLOCK, CODE_PAGES, CODE_PAGES_NEXT);
+  // Nobody sees writes to monitored lines any more: the waits end, as they may at any time.
+  for (let vcpu: usize = 0; vcpu < <usize>MAX_VCPUS; vcpu++) store<u32>(VCPU_BASE + vcpu * VCPU_STRIDE, 0, MONITOR_LINE);
 }
 
 function codePage(offset: u32): usize {
@@ -91,7 +100,10 @@ export function codeWritten(offset: u32, size: u32): void {
       const from: u64 = page < offset ? <u64>((offset & 0xfff) >> 6) : 0;
       const to: u64 = page + 0xfff > last ? <u64>((last & 0xfff) >> 6) : 63;
       const mask = (~(<u64>0) << from) & (~(<u64>0) >> (63 - to));
-      if ((load<u64>(info) & mask) != 0) invalidatePage(page, info);
+      if ((load<u64>(info) & mask) != 0) {
+        invalidatePage(page, info);
+        if (load<u32>(info, CODE_PAGE_HITS) != 0) linesWritten(page, info, mask);
+      }
     }
     if (page >= (last & ~0xfff)) break;
   }
@@ -134,8 +146,35 @@ function retire(block: usize): void {
   for (let i: usize = 0; i < records; i++) store<u16>(block + BLOCK_HEADER + i * REC_BYTES, <u16>OP_RELOOKUP, REC_OP);
 }
 
-// Makes a page a code page: its write tags go, so that writes are seen.
-function markCode(offset: u32, size: u32, block: usize, nextField: usize): void {
+// ---- Lines that MONITOR watches.
+
+/** Watches the line of 64 bytes around a wasm offset for a vCPU: a write to it ends the watch. */
+export function monitorLine(cpu: usize, offset: u32): void {
+  const pages: usize = load<u32>(MACHINE_BLOCK, CODE_PAGES_NEXT);
+  // Without room for another page nothing is armed; the next block that is made makes room.
+  const room = load<u32>(codePage(offset)) != 0 || pages + CODE_PAGE_BYTES <= <usize>CODE_PAGES_END;
+  store<u32>(cpu, room ? offset & ~63 : 0, MONITOR_LINE);
+  if (room) store<u32>(markGranules(offset & ~63, 64), 1, CODE_PAGE_HITS);
+}
+
+// Granules of a page that was monitored are written; its bitmap is empty now.
+function linesWritten(page: u32, info: usize, written: u64): void {
+  const hits = load<u32>(info, CODE_PAGE_HITS);
+  let kept: u64 = hits < MOST_HITS ? written : 0;
+  for (let vcpu: usize = 0; vcpu < <usize>MAX_VCPUS; vcpu++) {
+    const cpu: usize = VCPU_BASE + vcpu * VCPU_STRIDE;
+    const line = load<u32>(cpu, MONITOR_LINE);
+    if (line == 0 || (line & ~0xfff) != page) continue;
+    const granule = <u64>1 << <u64>((line & 0xfff) >> 6);
+    if ((granule & written) != 0) store<u32>(cpu, 0, MONITOR_LINE);
+    else kept |= granule;
+  }
+  store<u64>(info, kept);
+  store<u32>(info, hits < MOST_HITS ? hits + 1 : kept != 0 ? 1 : 0, CODE_PAGE_HITS);
+}
+
+// Marks granules of a page, whose write tags go, so that writes are seen. Answers the page's structure.
+function markGranules(offset: u32, size: u32): usize {
   const slot = codePage(offset);
   let info: usize = load<u32>(slot);
   if (info == 0) {
@@ -149,6 +188,12 @@ function markCode(offset: u32, size: u32, block: usize, nextField: usize): void 
   const from = <u64>((offset & 0xfff) >> 6);
   const to = <u64>(((offset & 0xfff) + size - 1) >> 6);
   store<u64>(info, bitmap | ((~(<u64>0) << from) & (~(<u64>0) >> (63 - to))));
+  return info;
+}
+
+// Makes a page a code page.
+function markCode(offset: u32, size: u32, block: usize, nextField: usize): void {
+  const info = markGranules(offset, size);
   store<u32>(block + nextField, load<u32>(info, 8));
   store<u32>(info, <u32>block, 8);
 }

@@ -3,6 +3,7 @@ import { CPUID_COUNT, CPUID_TABLE, CR4, MODE, MSR_APIC_BASE, MSR_XSS, XCR0 } fro
 import { isIntel } from "./cpu-features";
 import { CR4_OSXSAVE, CR4_PKE } from "./mode";
 import { MODE_64, MODE_SIZE } from "./mode-bits";
+import { monitorEnabled } from "./msr";
 
 
 export let cpuidA: u32 = 0;
@@ -67,6 +68,7 @@ export function cpuid(cpu: usize, asked: u32, subleaf: u32): void {
     case 1:
       if ((load<u64>(cpu, CR4) & CR4_OSXSAVE) != 0) cpuidC |= 1 << 27;
       if (apicOff) cpuidD &= ~(1 << 9);
+      if (!monitorEnabled(cpu)) cpuidC &= ~(1 << 3);
       return;
     case 7:
       if (subleaf == 0 && (load<u64>(cpu, CR4) & CR4_PKE) != 0) cpuidC |= 1 << 4;

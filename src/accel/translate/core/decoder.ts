@@ -1539,6 +1539,7 @@ function group7(): void {
     case 0xd9: // VMMCALL
       return system(S.OP_VMCALL);
     case 0xc8:
+      store<u8>(rec, <u8>(segment >= 0 ? segment : DS), REC_SEG);
       return systemIf(FEATURE_MONITOR, S.OP_MONITOR);
     case 0xc9:
       return systemIf(FEATURE_MONITOR, S.OP_MWAIT);

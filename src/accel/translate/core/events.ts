@@ -5,9 +5,9 @@ import {
   DEBUG_STEP, DEBUG_WATCHPOINTS, DELIVERING, DELIVERING_KIND, DR, DS, ES, EVENT_EXCEPTION, EVENT_INTERRUPT, EVENT_NMI,
   EVENT_SOFTWARE, EXC_ERROR, EXC_HAS_ERROR, EXC_PAYLOAD, EXC_PENDING, EXC_VECTOR, EXIT_BREAKPOINT, EXIT_BUDGET,
   EXIT_DETAIL, EXIT_HALT, EXIT_INTERCEPT, EXIT_LENGTH, EXIT_REASON, EXIT_REQUEST, EXIT_SHUTDOWN, EXIT_STEP,
-  EXIT_WATCHPOINT, EXTINT, FS, GPR, GS, IDTR_BASE, IDTR_LIMIT, INTERCEPT_EXCEPTIONS, INTERRUPT_CHECK, NMI_MASKED, NMI_PENDING,
+  EXIT_WATCHPOINT, EXTINT, FS, GPR, GS, IDTR_BASE, IDTR_LIMIT, INTERCEPT_EXCEPTIONS, INTERRUPT_CHECK, MONITOR_INTERRUPTS, MONITOR_LINE, NMI_MASKED, NMI_PENDING,
   REMAINING, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SIPI_VECTOR, SS, STEP_TRAP,
-  TR, WATCH_HIT,
+  TR, WATCH_HIT, MAX_VCPUS, TLB, VCPU_BASE, VCPU_STRIDE,
 } from "../layout";
 import { count } from "./blocks";
 import { DB, DE, DF, GP, NP, PF, SSF, TS, raiseError } from "./exceptions";
@@ -39,6 +39,7 @@ const RUN_RUNNING: u32 = 0;
 const RUN_WAIT_FOR_SIPI: u32 = 2;
 const RUN_INIT: u32 = 3;
 const RUN_SHUTDOWN: u32 = 4;
+const RUN_MWAIT: u32 = 5;
 
 /** EXC_ERROR of a #DB that is a trap: its instruction is complete. */
 const DEBUG_TRAP: u32 = 1;
@@ -75,7 +76,7 @@ export function attention(cpu: usize): u32 {
     if (load<u32>(cpu, EXIT_REASON) != 0) return ATTENTION_LEAVE;
   }
   if (load<u32>(cpu, NMI_PENDING) != 0 && load<u32>(cpu, NMI_MASKED) == 0) {
-    store<u32>(cpu, 0, NMI_PENDING);
+    store<u32>(cpu, load<u32>(cpu, NMI_PENDING) - 1, NMI_PENDING);
     store<u32>(cpu, 1, NMI_MASKED);
     deliver(cpu, 2, EVENT_NMI, false, 0);
   } else if ((load<u64>(cpu, RFLAGS) & IF) != 0) {
@@ -112,7 +113,20 @@ export function hasPendingWork(cpu: usize): i32 {
   if (state == RUN_SHUTDOWN) return 0;
   if (state == RUN_RUNNING) return 1;
   if (load<u32>(cpu, NMI_PENDING) != 0 && load<u32>(cpu, NMI_MASKED) == 0) return 1;
-  return (load<u64>(cpu, RFLAGS) & IF) != 0 && apicWantsAttention(cpu) ? 1 : 0;
+  const monitoring = state == RUN_MWAIT;
+  if (monitoring && load<u32>(cpu, MONITOR_LINE) == 0) return 1;
+  const open = (load<u64>(cpu, RFLAGS) & IF) != 0 || (monitoring && load<u32>(cpu, MONITOR_INTERRUPTS) != 0);
+  return open && apicWantsAttention(cpu) ? 1 : 0;
+}
+
+/** Whether another vCPU of the machine has something to do. */
+export function othersWait(cpu: usize): bool {
+  for (let vcpu: usize = 0; vcpu < <usize>MAX_VCPUS; vcpu++) {
+    const other: usize = VCPU_BASE + vcpu * VCPU_STRIDE;
+    // A state block in use has a TLB.
+    if (other != cpu && load<u32>(other, TLB) != 0 && hasPendingWork(other) != 0) return true;
+  }
+  return false;
 }
 
 function wake(cpu: usize, state: u32): bool {
@@ -130,6 +144,7 @@ function wake(cpu: usize, state: u32): bool {
     return true;
   }
   if (hasPendingWork(cpu) == 0) return false;
+  if (state == RUN_MWAIT) store<u32>(cpu, 0, MONITOR_LINE);
   store<u32>(cpu, RUN_RUNNING, RUN_STATE);
   return true;
 }

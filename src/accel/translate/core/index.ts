@@ -5,7 +5,7 @@ import { SCRATCH } from "../layout";
 import { apicPollTimer } from "./lapic";
 import { tscSet } from "./tsc";
 
-export { memoryWritten } from "./blocks";
+export { memoryWritten, monitorLine } from "./blocks";
 export { hasPendingWork } from "./events";
 export { materializeFlags } from "./flags";
 export { settle } from "./general";

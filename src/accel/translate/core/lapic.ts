@@ -5,8 +5,10 @@
 // time at which it was loaded.
 import {
   APIC, APIC_ESR_LATCH, APIC_TIMER_DEADLINE, APIC_TIMER_START, APIC_TSC_DEADLINE, EXIT_REQUEST, EXTINT,
-  INTERRUPT_CHECK, MSR_APIC_BASE, NMI_PENDING, RUN_STATE, SIPI_VECTOR, VCPU_ID,
+  INTERRUPT_CHECK, MSR_APIC_BASE, NMI_MASKED, NMI_PENDING, RUN_STATE, SIPI_VECTOR, VCPU_ID,
 } from "../layout";
+import { FEATURE_X2APIC } from "../feature-bits";
+import { has, isIntel } from "./cpu-features";
 import { hostEndOfInterrupt, hostNow, hostSendIpi } from "./host";
 import { tscNow, tscToClock } from "./tsc";
 
@@ -38,7 +40,12 @@ const TIMER_DIVIDE: u32 = 0x3e0;
 const SELF_IPI: u32 = 0x3f0;
 
 const SVR_ENABLE: u32 = 1 << 8;
+const SVR_NO_BROADCAST: u32 = 1 << 12;
+const VERSION_NO_BROADCAST: u32 = 1 << 24;
 const LVT_MASKED: u32 = 1 << 16;
+const LVT_LEVEL: u32 = 1 << 15;
+const LVT_REMOTE_IRR: u32 = 1 << 14;
+const LVT_ACTIVE_LOW: u32 = 1 << 13;
 const TIMER_MODE: u32 = 3 << 17;
 const TIMER_PERIODIC: u32 = 1 << 17;
 const TIMER_TSC_DEADLINE: u32 = 2 << 17;
@@ -51,6 +58,11 @@ const DELIVERY_EXTINT: u32 = 7;
 const ESR_SEND_ILLEGAL: u32 = 1 << 5;
 const ESR_RECEIVED_ILLEGAL: u32 = 1 << 6;
 const ESR_ILLEGAL_REGISTER: u32 = 1 << 7;
+
+/** As an IPI's or message's destination: everybody. */
+const BROADCAST: u32 = 0xffffffff;
+/** A periodic timer interrupts no more often than this (ns), so that a guest cannot keep the host busy with it. */
+const SHORTEST_PERIOD: f64 = 20000;
 
 const BASE_BSP: u64 = 1 << 8;
 const BASE_X2APIC: u64 = 1 << 10;
@@ -80,13 +92,13 @@ function softwareEnabled(cpu: usize): bool {
   return enabled(cpu) && (register(cpu, SVR) & SVR_ENABLE) != 0;
 }
 
-/** Power-on state; also what INIT leaves, which keeps the id. */
+/** Power-on state; also that of an APIC that was disabled. */
 export function apicReset(cpu: usize): void {
   memory.fill(cpu + APIC, 0, 0x1000);
   const id = load<u32>(cpu, VCPU_ID);
   setRegister(cpu, ID, x2apic(cpu) ? id : id << 24);
-  // Version 0x14 (integrated), highest LVT entry 5; EOI broadcast suppression is not offered.
-  setRegister(cpu, VERSION, 0x00050014);
+  // Version 0x14 (integrated), highest LVT entry 5. Intel's with x2APIC can keep EOIs from the IOAPICs.
+  setRegister(cpu, VERSION, 0x00050014 | (isIntel(cpu) && has(cpu, FEATURE_X2APIC) ? VERSION_NO_BROADCAST : 0));
   setRegister(cpu, DFR, 0xffffffff);
   setRegister(cpu, SVR, 0xff);
   if (x2apic(cpu)) setRegister(cpu, LDR, x2apicLogicalId(id));
@@ -95,6 +107,13 @@ export function apicReset(cpu: usize): void {
   store<f64>(cpu, Infinity, APIC_TIMER_DEADLINE);
   store<u64>(cpu, 0, APIC_TSC_DEADLINE);
   store<u32>(cpu, 0, APIC_ESR_LATCH);
+}
+
+/** What INIT leaves: as after power-on, but for the id. SDM 11.4.7.3. */
+export function apicInit(cpu: usize): void {
+  const id = register(cpu, ID);
+  apicReset(cpu);
+  setRegister(cpu, ID, id);
 }
 
 // SDM 11.12.10.2.
@@ -160,9 +179,9 @@ function processorPriority(cpu: usize): u32 {
   return (tpr & 0xf0) >= isrClass ? tpr : isrClass;
 }
 
-/** The vector that the APIC wants to deliver now, or -1. */
+/** The vector that the APIC wants to deliver now, or -1. What was accepted before a software disable is still delivered. */
 export function apicPendingVector(cpu: usize): i32 {
-  if (!softwareEnabled(cpu)) return -1;
+  if (!enabled(cpu)) return -1;
   const vector = highest(cpu, IRR);
   if (vector < 0 || (<u32>vector & 0xf0) <= (processorPriority(cpu) & 0xf0)) return -1;
   return vector;
@@ -182,10 +201,14 @@ function endOfInterrupt(cpu: usize): void {
   if (vector < 0) return;
   clearBit(cpu, ISR, <u32>vector);
   store<u32>(cpu, 1, INTERRUPT_CHECK);
-  if (testBit(cpu, TMR, <u32>vector)) {
-    clearBit(cpu, TMR, <u32>vector);
-    hostEndOfInterrupt(cpu, <u32>vector);
+  // TMR keeps its bit until the vector is accepted anew.
+  if (!testBit(cpu, TMR, <u32>vector)) return;
+  const lint0 = register(cpu, LVT_LINT0);
+  if ((lint0 & LVT_REMOTE_IRR) != 0 && (lint0 & 0xff) == <u32>vector) {
+    setRegister(cpu, LVT_LINT0, lint0 & ~LVT_REMOTE_IRR);
+    serveLint0(cpu, false);
   }
+  if ((register(cpu, SVR) & SVR_NO_BROADCAST) == 0) hostEndOfInterrupt(cpu, <u32>vector);
 }
 
 /** Task priority bits 7-4, as CR8 reads them. */
@@ -201,12 +224,14 @@ export function apicSetCr8(cpu: usize, value: u64): void {
 
 /**
  * An interrupt message for this APIC arrives. `deliveryMode` as in the ICR. Returns 1 where it was
- * accepted, 0 where the APIC is off.
+ * accepted, 0 where the APIC is off or the message means nothing to it: an SMI (the machine has no
+ * system management mode, its processors' SMI pins lead nowhere) or a reserved mode.
  */
 export function apicAccept(cpu: usize, vector: u32, deliveryMode: u32, level: u32): i32 {
+  if (!enabled(cpu)) return 0;
   switch (deliveryMode) {
     case DELIVERY_NMI:
-      store<u32>(cpu, 1, NMI_PENDING);
+      acceptNmi(cpu);
       break;
     case DELIVERY_INIT:
       store<u32>(cpu, RUN_INIT, RUN_STATE);
@@ -234,20 +259,23 @@ export function apicAccept(cpu: usize, vector: u32, deliveryMode: u32, level: u3
   return 1;
 }
 
-/** Whether this APIC is meant by a destination. `logical`: 0 physical, 1 logical. SDM 11.6.2. */
+// One NMI in service and one behind it are told apart; more merge. While this vCPU waits for its turn none is in service.
+function acceptNmi(cpu: usize): void {
+  const most: u32 = load<u32>(cpu, NMI_MASKED) != 0 ? 1 : 2;
+  store<u32>(cpu, min(load<u32>(cpu, NMI_PENDING) + 1, most), NMI_PENDING);
+}
+
+/** Whether this APIC is meant by a destination; all ones: everybody. `logical`: 0 physical, 1 logical. SDM 11.6.2. */
 export function apicMatches(cpu: usize, destination: u32, logical: u32): i32 {
-  if (!enabled(cpu)) {
-    return logical == 0 && destination == load<u32>(cpu, VCPU_ID) ? 1 : 0;
-  }
+  if (!enabled(cpu)) return 0;
+  if (destination == BROADCAST) return 1;
   if (x2apic(cpu)) {
-    // Messages from IOAPICs and MSIs carry 8 bits: 0xff is everybody there too.
-    if (destination == 0xffffffff || destination == 0xff) return 1;
     if (logical == 0) return destination == load<u32>(cpu, VCPU_ID) ? 1 : 0;
     const own = register(cpu, LDR);
     return own >> 16 == destination >> 16 && (own & destination & 0xffff) != 0 ? 1 : 0;
   }
-  if (destination == 0xffffffff || destination == 0xff) return 1;
   if (logical == 0) return destination == register(cpu, ID) >> 24 ? 1 : 0;
+  if (destination > 0xff) return 0;
   const own = register(cpu, LDR) >> 24;
   if (register(cpu, DFR) >> 28 == 15) return (own & destination & 0xff) != 0 ? 1 : 0;
   return own >> 4 == (destination >> 4 & 15) && (own & destination & 15) != 0 ? 1 : 0;
@@ -265,20 +293,37 @@ export function apicTakesExtInt(cpu: usize): bool {
   return (lint0 & LVT_MASKED) == 0 && ((lint0 >> 8) & 7) == DELIVERY_EXTINT;
 }
 
-/** The level of LINT0 rose: deliver it where its LVT entry says something else than ExtINT. */
+/** The wire at LINT0 changes. */
 export function apicLint0(cpu: usize, level: u32): void {
-  const rose = level != 0 && load<u32>(cpu, EXTINT) == 0;
+  const changed = level != load<u32>(cpu, EXTINT);
   store<u32>(cpu, level, EXTINT);
   store<u32>(cpu, 1, INTERRUPT_CHECK);
-  if (!rose || !enabled(cpu)) return;
-  const mode = (register(cpu, LVT_LINT0) >> 8) & 7;
-  if (mode != DELIVERY_EXTINT) deliverLocal(cpu, LVT_LINT0);
+  serveLint0(cpu, changed);
 }
 
-/** An NMI on LINT1. */
+// Delivers LINT0's state where its LVT entry says something else than ExtINT: an edge, or as long as the level lasts.
+function serveLint0(cpu: usize, changed: bool): void {
+  const entry = register(cpu, LVT_LINT0);
+  const mode = (entry >> 8) & 7;
+  const active = (load<u32>(cpu, EXTINT) != 0) != ((entry & LVT_ACTIVE_LOW) != 0);
+  if (mode == DELIVERY_EXTINT || !active || !enabled(cpu) || (entry & LVT_MASKED) != 0) return;
+  // All modes but Fixed are edge-triggered whatever the entry says. SDM 11.5.1.
+  if (mode != DELIVERY_FIXED || (entry & LVT_LEVEL) == 0) {
+    if (changed) deliverLocal(cpu, LVT_LINT0);
+    return;
+  }
+  if ((entry & LVT_REMOTE_IRR) != 0) return;
+  setRegister(cpu, LVT_LINT0, entry | LVT_REMOTE_IRR);
+  apicAccept(cpu, entry & 0xff, DELIVERY_FIXED, 1);
+}
+
+/** An edge at LINT1, where the board's NMI is wired; without a local APIC it is the processor's NMI pin. */
 export function apicNmi(cpu: usize): void {
-  store<u32>(cpu, 1, NMI_PENDING);
-  store<u32>(cpu, 1, INTERRUPT_CHECK);
+  if (enabled(cpu)) deliverLocal(cpu, LVT_LINT1);
+  else {
+    acceptNmi(cpu);
+    store<u32>(cpu, 1, INTERRUPT_CHECK);
+  }
 }
 
 function deliverLocal(cpu: usize, lvt: u32): void {
@@ -317,7 +362,8 @@ function timerStart(cpu: usize, now: f64): void {
 
 function timerCurrent(cpu: usize): u32 {
   const count = register(cpu, TIMER_INITIAL);
-  if (count == 0 || timerMode(cpu) == TIMER_TSC_DEADLINE) return 0;
+  // A timer that ran out stands at 0, in periodic mode too if it became so afterwards.
+  if (count == 0 || timerMode(cpu) == TIMER_TSC_DEADLINE || load<f64>(cpu, APIC_TIMER_DEADLINE) == Infinity) return 0;
   const ticks = Math.floor((hostNow(cpu) - load<f64>(cpu, APIC_TIMER_START)) / timerDivider(cpu));
   if (timerMode(cpu) == TIMER_PERIODIC) {
     return count - <u32>(ticks - Math.floor(ticks / <f64>count) * <f64>count);
@@ -362,7 +408,7 @@ export function apicPollTimer(cpu: usize): void {
     // Periods that passed unnoticed are one interrupt: IRR holds no more.
     const start = load<f64>(cpu, APIC_TIMER_START) + Math.floor((now - load<f64>(cpu, APIC_TIMER_START)) / period) * period;
     store<f64>(cpu, start, APIC_TIMER_START);
-    store<f64>(cpu, start + period, APIC_TIMER_DEADLINE);
+    store<f64>(cpu, max(start + period, now + SHORTEST_PERIOD), APIC_TIMER_DEADLINE);
   } else {
     store<f64>(cpu, Infinity, APIC_TIMER_DEADLINE);
     store<u64>(cpu, 0, APIC_TSC_DEADLINE);
@@ -435,7 +481,7 @@ export function apicWrite(cpu: usize, offset: u32, value: u32): void {
   const at = offset & 0xff0;
   switch (at) {
     case ID:
-      // Read-only on current processors; the model's ids are fixed.
+      setRegister(cpu, ID, value & 0xff000000);
       break;
     case LDR:
       setRegister(cpu, LDR, value & 0xff000000);
@@ -446,9 +492,11 @@ export function apicWrite(cpu: usize, offset: u32, value: u32): void {
     case ICR_HIGH:
       setRegister(cpu, ICR_HIGH, value & 0xff000000);
       break;
-    case ICR_LOW:
-      sendIpi(cpu, value, register(cpu, ICR_HIGH) >> 24);
+    case ICR_LOW: {
+      const destination = register(cpu, ICR_HIGH) >> 24;
+      sendIpi(cpu, value, destination == 0xff ? BROADCAST : destination);
       break;
+    }
     case SELF_IPI:
       apicError(cpu, ESR_ILLEGAL_REGISTER);
       break;
@@ -468,7 +516,8 @@ function writeCommon(cpu: usize, at: u32, value: u32): void {
       endOfInterrupt(cpu);
       break;
     case SVR: {
-      setRegister(cpu, SVR, value & 0x1ff);
+      const suppressible = (register(cpu, VERSION) & VERSION_NO_BROADCAST) != 0;
+      setRegister(cpu, SVR, value & (suppressible ? 0x1ff | SVR_NO_BROADCAST : 0x1ff));
       if ((value & SVR_ENABLE) == 0) {
         for (let lvt = LVT_TIMER; lvt <= LVT_ERROR; lvt += 0x10) setRegister(cpu, lvt, register(cpu, lvt) | LVT_MASKED);
       }
@@ -480,6 +529,8 @@ function writeCommon(cpu: usize, at: u32, value: u32): void {
       store<u32>(cpu, 0, APIC_ESR_LATCH);
       break;
     case LVT_TIMER: {
+      // What ran out in the old mode is not left to the new one.
+      apicPollTimer(cpu);
       const old = timerMode(cpu);
       setLvt(cpu, at, value & 0x700ff);
       if (timerMode(cpu) != old && (timerMode(cpu) == TIMER_TSC_DEADLINE || old == TIMER_TSC_DEADLINE)) {
@@ -493,10 +544,16 @@ function writeCommon(cpu: usize, at: u32, value: u32): void {
     case LVT_PERF:
       setLvt(cpu, at, value & 0x107ff);
       break;
-    case LVT_LINT0:
+    case LVT_LINT0: {
+      // Remote IRR is the APIC's, and means nothing unless Fixed and level-triggered.
+      const level = (value & (0x700 | LVT_LEVEL)) == LVT_LEVEL;
+      setLvt(cpu, at, (value & 0x1a7ff) | (level ? register(cpu, at) & LVT_REMOTE_IRR : 0));
+      serveLint0(cpu, false);
+      store<u32>(cpu, 1, INTERRUPT_CHECK);
+      break;
+    }
     case LVT_LINT1:
       setLvt(cpu, at, value & 0x1a7ff);
-      store<u32>(cpu, 1, INTERRUPT_CHECK);
       break;
     case LVT_ERROR:
       setLvt(cpu, at, value & 0x100ff);
@@ -507,6 +564,7 @@ function writeCommon(cpu: usize, at: u32, value: u32): void {
       timerStart(cpu, hostNow(cpu));
       break;
     case TIMER_DIVIDE: {
+      apicPollTimer(cpu);
       const left = timerCurrent(cpu);
       setRegister(cpu, TIMER_DIVIDE, value & 0xb);
       if (load<f64>(cpu, APIC_TIMER_DEADLINE) != Infinity && timerMode(cpu) != TIMER_TSC_DEADLINE) {
@@ -586,7 +644,7 @@ export function apicWriteMsr(cpu: usize, index: u32, value: u64): bool {
       if (low > 0xff) return false;
       break;
     case SVR:
-      if ((low & ~0x1ff) != 0) return false;
+      if ((low & ~((register(cpu, VERSION) & VERSION_NO_BROADCAST) != 0 ? 0x11ff : 0x1ff)) != 0) return false;
       break;
     case LVT_TIMER:
       if ((low & ~0x710ff) != 0) return false;

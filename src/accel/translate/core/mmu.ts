@@ -493,8 +493,8 @@ export function wrap(cpu: usize, linear: u64): u64 {
   return (load<u64>(cpu, MSR_EFER) & EFER_LMA) != 0 ? linear : linear & 0xffffffff;
 }
 
-// Where a byte can be read; from the TLB where it knows.
-function readHost(cpu: usize, linear: u64, system: u32): u32 {
+/** Where a byte can be read, as a wasm offset or NO_MEMORY; from the TLB where it knows. Raises what the read would raise. */
+export function readHost(cpu: usize, linear: u64, system: u32): u32 {
   const entry = tlbEntry(load<u32>(cpu + (system != 0 ? SYS_TLB : TLB)), linear);
   if (load<u64>(entry, TLB_READ) == (linear & ~0xfff)) return <u32>linear + load<u32>(entry, TLB_ADDEND);
   return translate(cpu, linear, ACCESS_READ, system);

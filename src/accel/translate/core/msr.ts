@@ -1,6 +1,6 @@
 // Model-specific registers. What is not here raises #GP. Intel SDM vol. 4; AMD APM vol. 2 appendix A.
 import {
-  CR0, FS, GS, INTERRUPT_CHECK, MCE_BANKS, MCG_CTL, MCG_STATUS, MSR_APIC_BASE, MSR_CSTAR, MSR_DEBUGCTL,
+  CPL, CR0, FS, GS, INTERRUPT_CHECK, MCE_BANKS, MCG_CTL, MCG_STATUS, MSR_APIC_BASE, MSR_CSTAR, MSR_DEBUGCTL,
   MSR_EFER, MSR_FMASK, MSR_KERNEL_GS_BASE, MSR_LSTAR, MSR_MISC_ENABLE, MSR_MTRR_DEF_TYPE, MSR_PAT, MSR_SPARE,
   MSR_STAR, MSR_SYSENTER_CS, MSR_SYSENTER_EIP, MSR_SYSENTER_ESP, MSR_TSC_ADJUST, MSR_TSC_AUX, MSR_XSS, MTRR_FIXED,
   MTRR_VARIABLE, PKRS, SCRATCH, SEG_BASE, 
@@ -25,7 +25,25 @@ export const SPARE_HWCR: usize = 1;
 const SPARE_DE_CFG: usize = 2;
 const SPARE_LS_CFG: usize = 3;
 
+/** Intel IA32_MISC_ENABLE: MONITOR and MWAIT exist. AMD HWCR: they do not, they do outside ring 0 too. */
+const MISC_ENABLE_MONITOR: u64 = 1 << 18;
+const HWCR_NO_MONITOR: u64 = 1 << 9;
+const HWCR_USER_MONITOR: u64 = 1 << 10;
+
 export let msrValue: u64 = 0;
+
+/** Whether MONITOR and MWAIT are switched on. CPUID says the same. */
+export function monitorEnabled(cpu: usize): bool {
+  if (isIntel(cpu)) return (load<u64>(cpu, MSR_MISC_ENABLE) & MISC_ENABLE_MONITOR) != 0;
+  return (load<u64>(cpu + MSR_SPARE, SPARE_HWCR * 8) & HWCR_NO_MONITOR) == 0;
+}
+
+/** Whether the running program may use MONITOR and MWAIT; else they are #UD. */
+export function monitorPermitted(cpu: usize): bool {
+  if (!monitorEnabled(cpu)) return false;
+  if (load<u32>(cpu, CPL) == 0) return true;
+  return !isIntel(cpu) && (load<u64>(cpu + MSR_SPARE, SPARE_HWCR * 8) & HWCR_USER_MONITOR) != 0;
+}
 
 function isAmd(cpu: usize): bool {
   return !isIntel(cpu);

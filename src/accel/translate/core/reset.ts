@@ -3,14 +3,14 @@ import {
   CC_OP, CPL, CR0, CR2, CR3, CR4, CR8, CS, CUR_REC, DEBUG_PENDING, DELIVERING, DR, EXC_PENDING, EXIT_REASON, EXTINT, FCW,
   FSW, FTW, GDTR_BASE, GDTR_LIMIT, GPR, IDTR_BASE, IDTR_LIMIT, LDTR, MSR_APIC_BASE, MSR_DEBUGCTL, MSR_EFER,
   FPU_PENDING, IGNNE, MSR_MTRR_DEF_TYPE, MSR_PAT, MSR_TSC_AUX, MXCSR, NMI_MASKED, NMI_PENDING, PKRS, PKRU, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE,
-  SEG_LIMIT, SEG_SELECTOR, SHADOW, SIPI_VECTOR, ST, TR, TSC_OFFSET, VCPU_ID, XCR0, XMM, MSR_MISC_ENABLE, MTRR_FIXED,
+  SEG_LIMIT, SEG_SELECTOR, MONITOR_LINE, SHADOW, SIPI_VECTOR, ST, TR, TSC_OFFSET, VCPU_ID, XCR0, XMM, MSR_MISC_ENABLE, MTRR_FIXED,
   STEP_TRAP, EMPTY_PAGE, ARENA_NEXT, MACHINE_BLOCK, MCE_BANKS, MCG_CTL, MSR_SPARE, MSR_STAR, MSR_TSC_ADJUST, MSR_XSS, NO_TLB,
   TLB_ENTRIES, TLB_ENTRY_BYTES,
 } from "../layout";
-import { FEATURE_APIC } from "../feature-bits";
+import { FEATURE_APIC, FEATURE_MONITOR } from "../feature-bits";
 import { emptyCodeCache } from "./blocks";
 import { has } from "./cpu-features";
-import { apicReset } from "./lapic";
+import { apicInit, apicReset } from "./lapic";
 import { refreshAll } from "./mode";
 import { resetMmu } from "./mmu";
 import { SPARE_HWCR } from "./msr";
@@ -59,6 +59,7 @@ function common(cpu: usize): void {
   store<u32>(cpu, 0, EXC_PENDING);
   store<u32>(cpu, 0, DELIVERING);
   store<u32>(cpu, 0xffffffff, SIPI_VECTOR);
+  store<u32>(cpu, 0, MONITOR_LINE);
 }
 
 /** Power-on: the bootstrap processor (vCPU 0) runs at the reset vector, the others wait for SIPI. */
@@ -89,7 +90,8 @@ export function resetVcpu(cpu: usize): void {
   store<u64>(cpu + MSR_SPARE, 1 << 24, SPARE_HWCR * 8);
   memory.fill(cpu + MCE_BANKS, 0, MCG_CTL + 8 - MCE_BANKS);
   store<u64>(cpu, 0, CR8);
-  store<u64>(cpu, 1, MSR_MISC_ENABLE);
+  // Fast strings, and MONITOR where the model has it.
+  store<u64>(cpu, has(cpu, FEATURE_MONITOR) ? 0x40001 : 1, MSR_MISC_ENABLE);
   store<u64>(cpu, 0, MSR_DEBUGCTL);
   store<u64>(cpu, 0, TSC_OFFSET);
   const first = load<u32>(cpu, VCPU_ID) == 0;
@@ -115,7 +117,7 @@ export function initVcpu(cpu: usize): void {
   common(cpu);
   // CD and NW keep their values.
   store<u64>(cpu, 0x10 | (cr0 & 0x60000000), CR0);
-  apicReset(cpu);
+  apicInit(cpu);
   const first = (load<u64>(cpu, MSR_APIC_BASE) & BASE_BSP) != 0;
   store<u32>(cpu, first ? 0 : 2, RUN_STATE);
   resetMmu(cpu);

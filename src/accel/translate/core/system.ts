@@ -1,20 +1,21 @@
 // System instructions. RIP is the next instruction's when a handler starts; a fault restarts at the
 // instruction itself. Operand size in REC_OSIZE.
 import {
-  BLOCK_RIP, COUNT_PORT, CPL, CR0, CR2, CR3, CR4, CS, DR, EXC_PAYLOAD, EXIT_INTERCEPT, FS, GDTR_BASE, GDTR_LIMIT, GPR,
-  GS, IDTR_BASE, IDTR_LIMIT, INTERCEPTS, INTERRUPT_CHECK, LDTR, MSR_EFER, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
-  PKRU, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SS, TR, XCR0, ES,
+  BLOCK_RIP, COUNT_PORT, CPL, CR0, CR2, CR3, CR4, CS, DR, EXC_PAYLOAD, EXIT_INTERCEPT, EXIT_REQUEST, FS, GDTR_BASE, GDTR_LIMIT, GPR,
+  GS, IDTR_BASE, IDTR_LIMIT, INTERCEPTS, INTERRUPT_CHECK, LDTR, MONITOR_INTERRUPTS, MONITOR_LINE, MSR_EFER,
+  MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
+  PKRU, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SS, TR, XCR0, ES, YIELDED,
 } from "../layout";
 import {
   FEATURE_DE, FEATURE_FSGSBASE, FEATURE_FXSR, FEATURE_LA57, FEATURE_MCE, FEATURE_PAE, FEATURE_PCID, FEATURE_PGE, FEATURE_PKS,
   FEATURE_PKU, FEATURE_PSE, FEATURE_SMAP, FEATURE_SMEP, FEATURE_SSE, FEATURE_TSC, FEATURE_UMIP, FEATURE_VME, FEATURE_XGETBV1,
   FEATURE_XSAVE,
 } from "../feature-bits";
-import { count } from "./blocks";
+import { count, monitorLine } from "./blocks";
 import { cpuid, cpuidA, cpuidB, cpuidC, cpuidD } from "./cpuid";
 import { has, physicalMask } from "./cpu-features";
 import { eaSized, effectiveOffset } from "./ea";
-import { privilegedInterrupt, softwareInterrupt } from "./events";
+import { othersWait, privilegedInterrupt, softwareInterrupt } from "./events";
 import { DB, GP, NP, UD, leave, raise, raiseError, raiseGP, unimplemented } from "./exceptions";
 import {
   AC, ARITHMETIC, CF, DF, ID, IF, IOPL, NT, RF, TF, VM, ZF, arithmeticFlags, condition, getFlags, setArith,
@@ -30,8 +31,8 @@ import {
   CR4_OSXSAVE, CR4_PAE, CR4_PCE, CR4_PCIDE, CR4_PGE, CR4_PKE, CR4_PKS, CR4_PSE, CR4_PVI, CR4_SMAP, CR4_SMEP, CR4_TSD, CR4_UMIP, CR4_VME,
   EFER_LMA, EFER_LME, is64, isLongMode, isProtected, refreshFpu, refreshLinearBits, refreshMode,
 } from "./mode";
-import { canonicalBase, cr3Loaded, flushPage, flushSpaces, flushTlb, loadPdptrs, probeRead, probeWrite, selectTlb, writePkru } from "./mmu";
-import { msrValue, readMsrValue, writeMsrValue } from "./msr";
+import { canonicalBase, cr3Loaded, flushPage, flushSpaces, flushTlb, loadPdptrs, NO_MEMORY, probeRead, probeWrite, readHost, selectTlb, writePkru } from "./mmu";
+import { monitorPermitted, msrValue, readMsrValue, writeMsrValue } from "./msr";
 import * as S from "./ops-system";
 import {
   F_REPE, F_REPNE, REC_ASIZE, REC_FLAGS, REC_IMM, REC_IPOFF, REC_REG, REC_RM, REC_SEG,
@@ -60,6 +61,7 @@ const RDI: usize = GPR + 7 * 8;
 const SHADOW_STI: u32 = 1;
 const SHADOW_MOV_SS: u32 = 2;
 const RUN_HALTED: u32 = 1;
+const RUN_MWAIT: u32 = 5;
 
 // Bits of INTERCEPTS, as vcpu/intercepts.ts numbers them.
 const ON_SYSCALL: u32 = 0;
@@ -522,6 +524,38 @@ function restart(cpu: usize, rec: usize): void {
   store<u64>(cpu, load<u64>(cpu, BLOCK_RIP) + <u64>load<u16>(rec, REC_IPOFF), RIP);
 }
 
+// ---- Waiting for a store. Intel SDM vol. 3A 9.10.6.
+
+function monitor(cpu: usize, rec: usize): void {
+  if (!monitorPermitted(cpu)) raise(cpu, UD);
+  // No extensions, and hints mean nothing.
+  if (load<u32>(cpu, RCX) != 0) raiseGP(cpu);
+  const offset = getSized(cpu + RAX, <u32>load<u8>(rec, REC_ASIZE));
+  const host = readHost(cpu, segmentLinear(cpu, <u32>load<u8>(rec, REC_SEG), offset, 1, 0), 0);
+  // A line of a device's registers is not watched: only memory that is cached can be.
+  if (host == NO_MEMORY) store<u32>(cpu, 0, MONITOR_LINE);
+  else monitorLine(cpu, host);
+}
+
+function mwait(cpu: usize): void {
+  if (!monitorPermitted(cpu)) raise(cpu, UD);
+  const extensions = load<u32>(cpu, RCX);
+  if ((extensions & ~1) != 0) raiseGP(cpu);
+  intercept(cpu, ON_HLT);
+  if (load<u32>(cpu, MONITOR_LINE) == 0) return;
+  store<u32>(cpu, extensions & 1, MONITOR_INTERRUPTS);
+  store<u32>(cpu, RUN_MWAIT, RUN_STATE);
+  checkInterrupts(cpu);
+}
+
+// A program that waits for another processor lets it run.
+function pause(cpu: usize): void {
+  intercept(cpu, ON_PAUSE);
+  if (!othersWait(cpu)) return;
+  store<u32>(cpu, 1, YIELDED);
+  store<u32>(cpu, 1, EXIT_REQUEST);
+}
+
 // ---- The rest.
 
 function rdmsr(cpu: usize): void {
@@ -934,7 +968,13 @@ export function execSystem(cpu: usize, rec: usize, op: u32): void {
       putSized(cpu + load<u8>(rec, REC_RM), size(rec), load<u64>(cpu, MSR_TSC_AUX));
       return;
     case S.OP_PAUSE:
-      intercept(cpu, ON_PAUSE);
+      pause(cpu);
+      return;
+    case S.OP_MONITOR:
+      monitor(cpu, rec);
+      return;
+    case S.OP_MWAIT:
+      mwait(cpu);
       return;
     case S.OP_CLFLUSH:
       // The line's address is checked like a read.
