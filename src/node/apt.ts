@@ -19,7 +19,8 @@ export interface PackageRecord {
   readonly sha256: string;
 }
 
-const ARCHITECTURE = "amd64";
+/** Debian's names of the architectures that have guests. */
+export type Architecture = "amd64" | "i386";
 
 /** Whether this host has apt and dpkg. */
 export function aptAvailable(): boolean {
@@ -39,20 +40,30 @@ export class Apt {
     return new Apt([]);
   }
 
-  /** Lists of our own in `folder`, from the system's sources: for hosts whose lists are empty or out of date. */
-  static async own(folder: string): Promise<Apt> {
+  /**
+   * Lists of our own in `folder`, from the system's sources: for hosts whose lists are empty or out of date, and for
+   * another architecture than the host's.
+   *
+   * @param incomplete lists that could be fetched serve where others could not (a mirror may be between two states)
+   */
+  static async own(folder: string, architecture: Architecture = "amd64", incomplete = false): Promise<Apt> {
     await mkdir(join(folder, "state/lists/partial"), { recursive: true });
     await mkdir(join(folder, "cache/archives/partial"), { recursive: true });
     const set = {
       "Dir::State": join(folder, "state"),
       "Dir::State::status": "/dev/null",
       "Dir::Cache": join(folder, "cache"),
-      "APT::Architecture": ARCHITECTURE,
-      "APT::Architectures": ARCHITECTURE,
+      "APT::Architecture": architecture,
+      "APT::Architectures": architecture,
       "Acquire::Languages": "none",
     };
     const apt = new Apt(Object.entries(set).flatMap(([name, value]) => ["-o", `${name}=${value}`]));
-    await apt.get(["update"]);
+    try {
+      await apt.get(["update"]);
+    } catch (error) {
+      const lists = await readdir(join(folder, "state/lists"));
+      if (!incomplete || !lists.some((name) => /_Packages(\.\w+)?$/.test(name))) throw error;
+    }
     return apt;
   }
 
@@ -95,15 +106,17 @@ export async function unpackDeb(deb: string, wanted: (path: string) => boolean):
   const child = spawn("dpkg-deb", ["--fsys-tarfile", deb], { stdio: ["ignore", "pipe", "pipe"] });
   const ended = finish("dpkg-deb", child);
   const files: TarFile[] = [];
+  const output: AsyncIterableIterator<Uint8Array> = child.stdout.iterator();
   try {
-    for await (const file of readTar(child.stdout, wanted)) files.push(file);
+    for await (const file of readTar(output, wanted)) files.push(file);
+    // What dpkg-deb writes behind the archive's end has to go somewhere before it ends.
+    while (!(await output.next()).done);
   } catch (error) {
     child.kill();
     // What dpkg-deb itself complains about explains the archive's end better than the archive.
     await ended;
     throw error;
   }
-  child.stdout.resume();
   await ended;
   return files;
 }

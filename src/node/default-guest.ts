@@ -184,10 +184,7 @@ async function build(folder: string, recipe: Recipe, progress: Progress): Promis
     const [kernelFile] = await unpackDeb(kernelDeb, (path) => /^\.?\/?boot\/vmlinuz-/.test(path));
     const [busyboxFile] = await unpackDeb(busyboxDeb, (path) => /^\.?\/?(usr\/)?bin\/busybox$/.test(path));
     if (!kernelFile || !busyboxFile) throw new AptError("the packages do not have the files that a guest needs");
-    const initrdBytes = writeCpio([
-      ...recipe.entries,
-      { path: "bin/busybox", mode: S_IFREG | 0o755, data: busyboxFile.bytes },
-    ]);
+    const initrdBytes = writeInitramfs(recipe.entries, busyboxFile.bytes);
     const kernel = record("vmlinuz", kernelFile.bytes);
     const initrd = record("initrd", initrdBytes);
     await writeWhole(join(folder, kernel.file), kernelFile.bytes);
@@ -206,6 +203,15 @@ async function build(folder: string, recipe: Recipe, progress: Progress): Promis
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+function writeInitramfs(entries: readonly CpioEntry[], busybox: Uint8Array): Uint8Array {
+  return writeCpio([...entries, { path: "bin/busybox", mode: S_IFREG | 0o755, data: busybox }]);
+}
+
+/** The default guest's initramfs with another static busybox, and with more files. */
+export function guestInitramfs(busybox: Uint8Array, more: readonly CpioEntry[] = []): Uint8Array {
+  return writeInitramfs([...readRecipe().entries, ...more], busybox);
 }
 
 /** With the system's package lists if they serve, else with lists of our own. */
