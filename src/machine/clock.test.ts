@@ -31,6 +31,33 @@ test("time never goes back", () => {
   assert.equal(clock.now(), 100);
 });
 
+test("real time that a slice takes too long does not count", () => {
+  let host = 0;
+  const clock = new MachineClock({ mode: "real", monotonic: () => host, startTime: 0 });
+  clock.resume();
+  host = 1000;
+  clock.beginSlice(200);
+  host = 1150;
+  assert.equal(clock.now(), 1150);
+  host = 9000;
+  assert.equal(clock.now(), 1200, "a vCPU that reads the clock");
+  clock.endSlice();
+  host = 9100;
+  assert.equal(clock.now(), 1300);
+  clock.beginSlice(200);
+  host = 9200;
+  clock.endSlice();
+  host = 9300;
+  assert.equal(clock.now(), 1500, "nothing is lost of a short slice");
+  clock.beginSlice(200);
+  host = 9900;
+  clock.pause();
+  clock.endSlice();
+  clock.resume();
+  host = 10000;
+  assert.equal(clock.now(), 1800, "paused from inside a slice");
+});
+
 test("timers fire in the order of deadline, then creation", () => {
   let instructions = 0;
   const clock = new MachineClock({ mode: "icount", monotonic: () => 0, startTime: 0 });

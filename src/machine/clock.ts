@@ -1,7 +1,8 @@
 /**
  * The machine's one clock: nanoseconds since power-on. All timers of devices and vCPUs derive from it.
  *
- * In real mode it follows a monotonic clock of the host and stands still while the machine is paused.
+ * In real mode it follows a monotonic clock of the host and stands still while the machine is paused, and while the
+ * host keeps a vCPU from running that should: a guest of a busy host then sees a slower CPU, not lost timer ticks.
  * In icount mode one retired instruction is one nanosecond, and a machine whose vCPUs all wait jumps to
  * its next deadline: the same guest then sees the same times in every run.
  */
@@ -53,6 +54,8 @@ export class MachineClock implements DeviceClock, VcpuClock {
   private mark = 0;
   private running = false;
   private latest = 0;
+  /** What `now()` does not pass before the slice under way has ended. */
+  private limit = Number.POSITIVE_INFINITY;
   private startTime: number;
   private instructions: () => number = () => 0;
   private onEarlier: (deadline: number) => void = () => {};
@@ -77,9 +80,19 @@ export class MachineClock implements DeviceClock, VcpuClock {
   now(): number {
     if (!this.running) return this.base;
     // Neither a host clock nor a count in the middle of a block may make time go back.
-    const value = this.base + (this.source() - this.mark);
+    const value = Math.min(this.limit, this.base + (this.source() - this.mark));
     if (value > this.latest) this.latest = value;
     return this.latest;
+  }
+
+  /** Real mode: a vCPU begins to run, for about a time that is known. What it takes past `longest` ns does not count. */
+  beginSlice(longest: number): void {
+    if (this.mode === "real") this.limit = this.now() + longest;
+  }
+
+  endSlice(): void {
+    if (this.running) this.base -= Math.max(0, this.base + (this.source() - this.mark) - this.limit);
+    this.limit = Number.POSITIVE_INFINITY;
   }
 
   wallTime(): number {
@@ -108,6 +121,7 @@ export class MachineClock implements DeviceClock, VcpuClock {
 
   pause(): void {
     this.base = this.now();
+    this.limit = Number.POSITIVE_INFINITY;
     this.running = false;
   }
 
@@ -148,6 +162,7 @@ export class MachineClock implements DeviceClock, VcpuClock {
     this.dropTimers();
     this.startTime = state.startTime;
     this.base = state.now;
+    this.limit = Number.POSITIVE_INFINITY;
     this.latest = state.now;
     this.mark = this.source();
   }

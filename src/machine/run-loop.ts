@@ -19,6 +19,8 @@ import type { MachineOutcome } from "./outcome.js";
 /** Real mode: how long a vCPU runs at a time, in ns: alone, and when others wait for their turn. */
 const SLICE = 1e6;
 const TURN = 0.2e6;
+/** The guest's clock does not pass more (ns) in one slice: the rest is time that the host gave to others. */
+const LONGEST_SLICE = 2 * SLICE;
 /** What fits into a SLICE, as long as the speed is not known, and the limits of what is learnt. */
 const FIRST_BUDGET = 200_000;
 const MIN_BUDGET = 5_000;
@@ -145,7 +147,9 @@ export class RunLoop extends MachineLoop {
     const share = (this.currentDeadline - now) / SLICE;
     const budget = Math.min(stop.instructions, Math.max(MIN_BUDGET, Math.ceil(this.budget * share)));
     const start = scheduler.monotonic();
+    clock.beginSlice(LONGEST_SLICE);
     const exit = vcpu.run({ instructions: budget, deadline: this.currentDeadline });
+    clock.endSlice();
     if (!(exit instanceof Promise)) this.adapt(vcpu.instructions - before, scheduler.monotonic() - start);
     return exit;
   }

@@ -4,9 +4,7 @@ import { build } from "../../scripts/lib/build.mjs";
 
 if (!build()) process.exit(1);
 const dist = new URL("../../dist/", import.meta.url);
-const { DEBIAN_KERNELS, getDebianGuest, noDebianGuests } = await import(
-  new URL("cli/testing/debian-guests.js", dist)
-);
+const { DEBIAN_KERNELS, getDebianGuest, noDebianGuests } = await import(new URL("cli/testing/debian-guests.js", dist));
 const { bootDebian } = await import(new URL("cli/testing/boot-debian.js", dist));
 if (noDebianGuests) {
   console.error(noDebianGuests);

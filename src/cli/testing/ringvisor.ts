@@ -28,7 +28,11 @@ export class Running {
   private waiting: (() => void)[] = [];
 
   /** @param command what to run instead of the command line itself */
-  constructor(args: readonly string[], command: readonly string[] = [process.execPath, MAIN]) {
+  constructor(
+    args: readonly string[],
+    command: readonly string[] = [process.execPath, MAIN],
+    private readonly silence = SILENCE_MS,
+  ) {
     this.process = spawn(command[0], [...command.slice(1), ...args]);
     this.process.stdout.setEncoding("latin1").on("data", (text: string) => {
       this.output += text;
@@ -56,7 +60,7 @@ export class Running {
         throw this.unseen(`ended before it said ${pattern}`);
       }
       await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(() => reject(this.unseen(`hangs and never said ${pattern}`)), SILENCE_MS);
+        const timer = setTimeout(() => reject(this.unseen(`hangs and never said ${pattern}`)), this.silence);
         this.waiting.push(() => {
           clearTimeout(timer);
           resolve();

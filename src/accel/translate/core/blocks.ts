@@ -16,21 +16,25 @@
 // last u32 counts such writes since the last MONITOR, from 1 on, and the mark goes when they are many.
 import {
   ARENA_NEXT, BLOCK_HASH, CODE_ARENA, CODE_ARENA_END, CODE_PAGES, CODE_PAGES_END, CODE_PAGES_NEXT,
-  COUNT_ARENA_FLUSHES, COUNT_BLOCKS_DECODED, COUNT_INVALIDATIONS, COUNTERS, CS, CUR_REC, FETCH_BUFFER, MACHINE_BLOCK,
-  MAX_VCPUS, MODE, MONITOR_LINE, PAGE_INFO, RIP, SEG_BASE, SEG_BYTES, SEG_LIMIT, SEGMENTS, SINGLE_BLOCK, TLB, VCPU_BASE, VCPU_STRIDE,
+  COUNT_ARENA_FLUSHES, COUNT_BLOCKS_DECODED, COUNT_INVALIDATIONS, COUNTERS, CS, CUR_REC, DS, FETCH_BUFFER, MACHINE_BLOCK,
+  MAX_VCPUS, MODE, MONITOR_LINE, PAGE_INFO, RIP, SEG_BASE, SEG_BYTES, SEG_LIMIT, SEGMENTS, SINGLE_BLOCK, SS, TLB, VCPU_BASE,
+  VCPU_STRIDE,
 } from "../layout";
 import { DECODE_END, DECODE_SHORT, DECODE_TOO_LONG, decode } from "./decoder";
 import { raiseGP } from "./exceptions";
 import { TLB_ADDEND, TLB_FETCH, tlbEntry } from "./memory";
 import { fetchPage, tlbDropWrite } from "./mmu";
-import { MODE_64, MODE_CS_LIMITED, MODE_SIZE } from "./mode-bits";
+import { MODE_64, MODE_CS_LIMITED, MODE_FLAT, MODE_SIZE } from "./mode-bits";
 import {
   OP_ALU_MI, OP_ALU_RI, OP_ALU_RM, OP_ALU_RR, OP_CALL64, OP_CALL64_M, OP_JMP64_M, OP_NOP, OP_SPECIAL, OP_CMP32_MI_JCC, OP_CMP32_RI_JCC, OP_CMP32_RM_JCC,
   OP_CMP32_RR_JCC, OP_CMP64_MI_JCC, OP_CMP64_RI_JCC, OP_CMP64_RM_JCC, OP_CMP64_RR_JCC, OP_CMP8_MI_JCC, OP_CMP8_RI_JCC,
   OP_CMP8_RR_JCC, OP_END, OP_FUSED, OP_FUSED_END, OP_JCC, OP_JMP, OP_RELOOKUP, OP_TEST32_RI_JCC, OP_TEST32_RR_JCC,
   OP_TEST64_RR_JCC, OP_TEST8_MI_JCC, OP_TEST8_RI_JCC, OP_TEST8_RR_JCC, OP_TEST_MI, OP_TEST_RI, OP_TEST_RR,
 } from "./ops-integer";
-import { F_EA_SPECIAL, REC_AUX, REC_BYTES, REC_DISP, REC_FLAGS, REC_IMM, REC_IPOFF, REC_LEN, REC_OP, REC_SCALE, REC_SEQ } from "./record";
+import {
+  F_EA_SPECIAL, REC_ASIZE, REC_AUX, REC_BYTES, REC_DISP, REC_FLAGS, REC_IMM, REC_IPOFF, REC_LEN, REC_OP, REC_SCALE, REC_SEG,
+  REC_SEQ,
+} from "./record";
 
 export const BLOCK_COUNT: usize = 12;
 export const BLOCK_SECOND_PAGE: usize = 24;
@@ -273,6 +277,13 @@ function isAddressed(op: u32): bool {
   return op < OP_NOP || op == OP_JMP64_M || op == OP_CALL64_M;
 }
 
+// Whether a memory operand's address is its offset all the same: MODE_FLAT says that its segment is flat.
+function isFlatOperand(rec: usize, mode: u32): bool {
+  if ((mode & MODE_FLAT) == 0 || load<u8>(rec, REC_ASIZE) != 4) return false;
+  const segment = <u32>load<u8>(rec, REC_SEG);
+  return segment == DS || segment == SS;
+}
+
 // The record behind a block's last instruction: no bytes long, with the number of that instruction.
 function endRecord(rec: usize, ipOffset: u32, instructions: u32): void {
   memory.fill(rec, 0, REC_BYTES);
@@ -317,7 +328,7 @@ function makeBlock(cpu: usize, linear: u64, offset: u32, mode: u32): usize {
     const op = <u32>load<u16>(rec, REC_OP);
     ip += <u32>load<u8>(rec, REC_LEN);
     instructions++;
-    if ((load<u8>(rec, REC_FLAGS) & F_EA_SPECIAL) != 0 && isAddressed(op)) {
+    if ((load<u8>(rec, REC_FLAGS) & F_EA_SPECIAL) != 0 && isAddressed(op) && !isFlatOperand(rec, mode)) {
       store<u32>(rec, op, REC_AUX);
       store<u16>(rec, <u16>OP_SPECIAL, REC_OP);
     } else if (isTransfer(op)) {

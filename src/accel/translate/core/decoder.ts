@@ -10,7 +10,7 @@ import {
   FEATURE_AVX,
 } from "../feature-bits";
 import { AVX_256, AVX_INDEX_SHIFT, AVX_KIND_SHIFT, AVX_STEP_SHIFT, OP_VZEROALL, OP_VZEROUPPER } from "./avx-ops";
-import { MODE_64, MODE_REAL, MODE_SIZE } from "./mode-bits";
+import { MODE_64, MODE_FLAT, MODE_REAL, MODE_SIZE } from "./mode-bits";
 import {
   OP_EMMS, OP_FEMMS, OP_FWAIT, OP_FXRSTOR, OP_FXSAVE, OP_LDMXCSR, OP_STMXCSR, OP_XRSTOR, OP_XRSTORS, OP_XSAVE,
   OP_XSAVEC, OP_XSAVEOPT, OP_XSAVES,
@@ -45,6 +45,8 @@ let short: bool = false;
 let cpu: usize = 0;
 let rec: usize = 0;
 let long: bool = false;
+// What the main loop's own pushes, pops, calls and returns take: 8 in 64-bit mode, 4 in flat 32-bit code, else 0.
+let native: u32 = 0;
 let vexAllowed: bool = false;
 let flags: u32 = 0;
 let rex: u32 = 0;
@@ -255,6 +257,7 @@ export function decode(vcpu: usize, at: usize, start: usize, available: u32, ipO
   end = DECODE_NEXT;
   const size = mode & MODE_SIZE;
   long = size == MODE_64;
+  native = long ? 8 : mode & MODE_FLAT ? 4 : 0;
   vexAllowed = (mode & MODE_REAL) == 0;
   flags = long ? F_LONG : 0;
   rex = 0;
@@ -403,12 +406,12 @@ function oneByte(code: u32): void {
       return;
     case 0x50 >> 3:
       stackSize();
-      op(osize == 8 ? I.OP_PUSH64_R : I.OP_PUSH_R);
+      op(osize == native ? I.OP_PUSH64_R : I.OP_PUSH_R);
       store<u8>(rec, <u8>(((code & 7) | ((rex & 1) << 3)) << 3), REC_RM);
       return;
     case 0x58 >> 3:
       stackSize();
-      op(osize == 8 ? I.OP_POP64_R : I.OP_POP_R);
+      op(osize == native ? I.OP_POP64_R : I.OP_POP_R);
       store<u8>(rec, <u8>(((code & 7) | ((rex & 1) << 3)) << 3), REC_RM);
       return;
     case 0x70 >> 3:
@@ -476,17 +479,12 @@ function oneByte(code: u32): void {
       return;
     case 0x68:
       stackSize();
-      if (osize == 8) {
-        op(I.OP_PUSH64_I);
-        immediate(8);
-      } else {
-        op(I.OP_PUSH_I);
-        immediate(osize);
-      }
+      op(osize == native ? I.OP_PUSH64_I : I.OP_PUSH_I);
+      immediate(osize);
       return;
     case 0x6a:
       stackSize();
-      op(osize == 8 ? I.OP_PUSH64_I : I.OP_PUSH_I);
+      op(osize == native ? I.OP_PUSH64_I : I.OP_PUSH_I);
       immediate8(osize);
       return;
     case 0x69:
@@ -593,7 +591,7 @@ function oneByte(code: u32): void {
       }
       if (isReg()) {
         store<u8>(rec, <u8>(((modrm & 7) | ((rex & 1) << 3)) << 3), REC_RM);
-        op(osize == 8 ? I.OP_POP64_R : I.OP_POP_R);
+        op(osize == native ? I.OP_POP64_R : I.OP_POP_R);
       } else op(I.OP_POP_M);
       return;
     case 0x98:
@@ -673,7 +671,7 @@ function oneByte(code: u32): void {
       stackSize();
       imm(code == 0xc2 ? <u64>word() : 0);
       end = DECODE_END;
-      op(osize == 8 ? I.OP_RET64 : I.OP_RET_NEAR);
+      op(osize == native ? I.OP_RET64 : I.OP_RET_NEAR);
       return;
     case 0xc4:
     case 0xc5:
@@ -711,7 +709,7 @@ function oneByte(code: u32): void {
     }
     case 0xc9:
       stackSize();
-      op(osize == 8 ? I.OP_LEAVE64 : I.OP_LEAVE);
+      op(osize == native ? I.OP_LEAVE64 : I.OP_LEAVE);
       return;
     case 0xca:
     case 0xcb:
@@ -783,7 +781,7 @@ function oneByte(code: u32): void {
       const distance = osize == 2 ? <i64>(<i16>word()) : <i64>(<i32>dword());
       imm(<u64>distance + ipAfter());
       end = DECODE_END;
-      if (code == 0xe8) op(osize == 8 ? I.OP_CALL64 : I.OP_CALL_NEAR);
+      if (code == 0xe8) op(osize == native ? I.OP_CALL64 : I.OP_CALL_NEAR);
       else op(osize == 2 ? I.OP_JMP_NEAR : I.OP_JMP);
       return;
     }
@@ -1031,7 +1029,7 @@ function group45(code: u32): void {
       nearSize();
       setRm(osize);
       end = DECODE_END;
-      if (osize == 8) {
+      if (osize == native) {
         op(which == 2 ? (isReg() ? I.OP_CALL64_R : I.OP_CALL64_M) : isReg() ? I.OP_JMP64_R : I.OP_JMP64_M);
       } else op(which == 2 ? I.OP_CALL_NEAR_RM : I.OP_JMP_NEAR_RM);
       return;
@@ -1043,8 +1041,8 @@ function group45(code: u32): void {
     default:
       stackSize();
       setRm(osize);
-      if (isReg()) op(osize == 8 ? I.OP_PUSH64_R : I.OP_PUSH_R);
-      else op(osize == 8 ? I.OP_PUSH64_M : I.OP_PUSH_M);
+      if (isReg()) op(osize == native ? I.OP_PUSH64_R : I.OP_PUSH_R);
+      else op(osize == native ? I.OP_PUSH64_M : I.OP_PUSH_M);
   }
 }
 

@@ -4,15 +4,29 @@ import {
 } from "./record";
 import { segmentLinear } from "./segments";
 
-/** base + index << scale + displacement, without segment and truncation. */
+/** base + index << scale + displacement, without segment, truncated to 32 bits where N is u32. */
 // @ts-ignore: decorator
 @inline
-export function address(cpu: usize, rec: usize): u64 {
+export function addressIn<N>(cpu: usize, rec: usize): u64 {
+  if (sizeof<N>() == 4) {
+    return <u64>(
+      load<u32>(cpu + load<u8>(rec, REC_BASE)) +
+      (load<u32>(cpu + load<u8>(rec, REC_INDEX)) << <u32>load<u8>(rec, REC_SCALE)) +
+      load<u32>(rec, REC_DISP)
+    );
+  }
   return (
     load<u64>(cpu + load<u8>(rec, REC_BASE)) +
     (load<u64>(cpu + load<u8>(rec, REC_INDEX)) << load<u8>(rec, REC_SCALE)) +
     <u64>(<i64>load<i32>(rec, REC_DISP))
   );
+}
+
+/** Likewise, not truncated. */
+// @ts-ignore: decorator
+@inline
+export function address(cpu: usize, rec: usize): u64 {
+  return addressIn<u64>(cpu, rec);
 }
 
 /** The linear address of an operand of `size` bytes. Raises #GP or #SS where the segment does not allow the access. */

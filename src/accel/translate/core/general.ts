@@ -29,7 +29,7 @@ import {
 import { REC_AUX, REC_BYTES, REC_IMM, REC_IPOFF, REC_LEN, REC_OP, REC_SEQ } from "./record";
 import { ROL, ROR, SAR, SHL, SHR, multiply32, multiply64, shift } from "./shift";
 import { execSse } from "./sse";
-import { push, stackRead } from "./stack";
+import { pop, push, setStackPointer, stackPointer, stackRead } from "./stack";
 import { execString } from "./strings";
 import { execSystem } from "./system";
 import { execX87 } from "./x87";
@@ -151,12 +151,13 @@ function transfer(cpu: usize, rec: usize, op: u32): bool {
       return end(cpu, rec, checked(cpu, load<u64>(cpu, BLOCK_RIP) + load<u64>(rec, REC_IMM)));
     case OP_CALL64: {
       const target = checked(cpu, load<u64>(cpu, BLOCK_RIP) + load<u64>(rec, REC_IMM));
-      push(cpu, 8, ripAfter(cpu, rec));
+      push(cpu, sizeOf(rec), ripAfter(cpu, rec));
       return end(cpu, rec, target);
     }
     case OP_RET64: {
-      const target = checked(cpu, stackRead(cpu, load<u64>(cpu, RSP), 8));
-      store<u64>(cpu, load<u64>(cpu, RSP) + 8 + load<u64>(rec, REC_IMM), RSP);
+      const at = stackPointer(cpu);
+      const target = checked(cpu, stackRead(cpu, at, sizeOf(rec)));
+      setStackPointer(cpu, at + sizeOf(rec) + load<u64>(rec, REC_IMM));
       return end(cpu, rec, target);
     }
     case OP_JMP64_R:
@@ -165,7 +166,7 @@ function transfer(cpu: usize, rec: usize, op: u32): bool {
     case OP_CALL64_R:
     case OP_CALL64_M: {
       const target = checked(cpu, operand(cpu, rec, op == OP_CALL64_R));
-      push(cpu, 8, ripAfter(cpu, rec));
+      push(cpu, sizeOf(rec), ripAfter(cpu, rec));
       return end(cpu, rec, target);
     }
     case OP_END:
@@ -183,7 +184,7 @@ function transfer(cpu: usize, rec: usize, op: u32): bool {
 }
 
 function operand(cpu: usize, rec: usize, register: bool): u64 {
-  return register ? load<u64>(cpu + rmOf(rec)) : readSized(cpu, eaSized(cpu, rec, 8, 0), 8);
+  return register ? getReg(cpu, rmOf(rec), sizeOf(rec)) : readRm(cpu, rec, sizeOf(rec));
 }
 
 // ---- What does not.
@@ -273,25 +274,24 @@ function plain(cpu: usize, rec: usize, op: u32, size: u32): void {
   }
   switch (op) {
     case OP_PUSH64_R:
-      push(cpu, 8, load<u64>(cpu + rmOf(rec)));
+      push(cpu, size, getReg(cpu, rmOf(rec), size));
       return;
     case OP_PUSH64_I:
-      push(cpu, 8, load<u64>(rec, REC_IMM));
+      push(cpu, size, load<u64>(rec, REC_IMM));
       return;
     case OP_PUSH64_M:
-      push(cpu, 8, readSized(cpu, eaSized(cpu, rec, 8, 0), 8));
+      push(cpu, size, readRm(cpu, rec, size));
       return;
     case OP_POP64_R: {
-      const value = stackRead(cpu, load<u64>(cpu, RSP), 8);
-      store<u64>(cpu, load<u64>(cpu, RSP) + 8, RSP);
-      store<u64>(cpu + rmOf(rec), value);
+      const value = pop(cpu, size);
+      putReg(cpu, rmOf(rec), size, value);
       return;
     }
     case OP_LEAVE64: {
-      const frame = load<u64>(cpu, RBP);
-      const value = readSized(cpu, frame, 8);
-      store<u64>(cpu, frame + 8, RSP);
-      store<u64>(cpu, value, RBP);
+      const frame = getReg(cpu, RBP, size);
+      const value = stackRead(cpu, frame, size);
+      setStackPointer(cpu, frame + size);
+      putReg(cpu, RBP, size, value);
       return;
     }
     case OP_SETCC_R:

@@ -1,14 +1,16 @@
 // State that follows from control registers, CS, SS and CPL: the MODE word, the TLB in use, and whether
 // x87 and SSE are usable.
 import {
-  AVX_BLOCKED, CPL, CR0, CR4, CS, FPU_BLOCKED, INTERRUPT_CHECK, LINEAR_BITS, MODE, MSR_EFER, RFLAGS, SEG_ATTR, SEG_BASE, SEG_BYTES,
+  AVX_BLOCKED, CPL, CR0, CR4, CS, DS, FPU_BLOCKED, INTERRUPT_CHECK, LINEAR_BITS, MODE, MSR_EFER, RFLAGS, SEG_ATTR, SEG_BASE, SEG_BYTES,
   SEG_LIMIT, SEGMENTS, SS, SSE_BLOCKED, XCR0,
 } from "../layout";
 import { NM, UD } from "./exceptions";
 import { VM } from "./flags";
 import { selectTlb } from "./mmu";
-import { MODE_16, MODE_32, MODE_64, MODE_CS_LIMITED, MODE_REAL, MODE_STACK32 } from "./mode-bits";
-import { ATTR_DB, ATTR_DPL_SHIFT, ATTR_L } from "./segment-bits";
+import { MODE_16, MODE_32, MODE_64, MODE_CS_LIMITED, MODE_FLAT, MODE_REAL, MODE_SIZE, MODE_STACK32 } from "./mode-bits";
+import {
+  ATTR_CODE, ATTR_DB, ATTR_DOWN, ATTR_DPL_SHIFT, ATTR_L, ATTR_S, ATTR_UNUSABLE, ATTR_WRITABLE,
+} from "./segment-bits";
 
 export const CR0_PE: u64 = 1;
 export const CR0_MP: u64 = 1 << 1;
@@ -75,9 +77,22 @@ export function refreshMode(cpu: usize): void {
     if (load<u32>(cpu, SEGMENTS + SS * SEG_BYTES + SEG_ATTR) & ATTR_DB) mode |= MODE_STACK32;
     const base = load<u64>(cpu, SEGMENTS + CS * SEG_BYTES + SEG_BASE);
     if (base != 0 || load<u32>(cpu, SEGMENTS + CS * SEG_BYTES + SEG_LIMIT) != 0xffffffff) mode |= MODE_CS_LIMITED;
+    if (mode == (MODE_32 | MODE_STACK32) && isFlat(cpu, DS) && isFlat(cpu, SS)) mode |= MODE_FLAT;
   }
   store<u32>(cpu, mode, MODE);
   selectTlb(cpu);
+}
+
+/** After a change of ES, DS, FS or GS. */
+export function dataSegmentChanged(cpu: usize): void {
+  if ((load<u32>(cpu, MODE) & MODE_SIZE) != MODE_64) refreshMode(cpu);
+}
+
+// A writable data segment of 4 GiB from 0.
+function isFlat(cpu: usize, number: u32): bool {
+  const at = cpu + SEGMENTS + number * SEG_BYTES;
+  const attributes = load<u32>(at, SEG_ATTR) & (ATTR_UNUSABLE | ATTR_S | ATTR_CODE | ATTR_DOWN | ATTR_WRITABLE);
+  return attributes == (ATTR_S | ATTR_WRITABLE) && load<u64>(at, SEG_BASE) == 0 && load<u32>(at, SEG_LIMIT) == 0xffffffff;
 }
 
 /** Recomputes what CR0, CR4 and XCR0 say of x87, SSE and AVX. */

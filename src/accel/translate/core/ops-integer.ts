@@ -33,7 +33,7 @@ export const OP_MOVSX8_64: u32 = OPS_HOT + 254;
 export const OP_MOVSX16_32: u32 = OPS_HOT + 256;
 export const OP_MOVSX16_64: u32 = OPS_HOT + 258;
 export const OP_MOVSX32_64: u32 = OPS_HOT + 260;
-// 64-bit mode's stack
+// The stack as 64-bit mode has it, and by 32 bits in flat 32-bit code (MODE_FLAT), like the near transfers below: REC_OSIZE
 export const OP_PUSH64_R: u32 = OPS_HOT + 262;
 export const OP_POP64_R: u32 = OPS_HOT + 263;
 export const OP_PUSH64_I: u32 = OPS_HOT + 264;

@@ -6,8 +6,8 @@ import {
 import { GP, NP, SSF, raiseError } from "./exceptions";
 import { VM } from "./flags";
 import { sysRead64, sysWrite8 } from "./memory";
-import { MODE_64, MODE_SIZE } from "./mode-bits";
-import { isProtected, refreshMode } from "./mode";
+import { MODE_64, MODE_FLAT, MODE_SIZE } from "./mode-bits";
+import { dataSegmentChanged, isProtected, refreshMode } from "./mode";
 import { canonical } from "./mmu";
 import {
   ATTR_ACCESSED, ATTR_CODE, ATTR_CONFORMING, ATTR_DB, ATTR_DOWN, ATTR_DPL_SHIFT, ATTR_G, ATTR_P, ATTR_READABLE,
@@ -31,8 +31,10 @@ function segmentFault(cpu: usize, number: u32): void {
 
 /** The linear address of `size` bytes at an offset, after the segment's checks. */
 export function segmentLinear(cpu: usize, number: u32, offset: u64, size: u32, write: u32): u64 {
+  const mode = load<u32>(cpu, MODE);
+  if ((mode & MODE_FLAT) != 0 && (number == DS || number == SS) && offset + size - 1 <= 0xffffffff) return offset;
   const at = seg(cpu, number);
-  if ((load<u32>(cpu, MODE) & MODE_SIZE) == MODE_64) {
+  if ((mode & MODE_SIZE) == MODE_64) {
     const linear = number == FS || number == GS ? offset + load<u64>(at, SEG_BASE) : offset;
     if (!canonical(cpu, linear) || !canonical(cpu, linear + size - 1)) segmentFault(cpu, number);
     return linear;
@@ -164,6 +166,7 @@ export function loadSegment(cpu: usize, number: u32, selector: u32): void {
   }
   if (isNull(selector)) {
     nullSegment(cpu, number, selector);
+    dataSegmentChanged(cpu);
     return;
   }
   const descriptor = readDescriptor(cpu, selector, GP, 0);
@@ -176,6 +179,7 @@ export function loadSegment(cpu: usize, number: u32, selector: u32): void {
   }
   if ((attributes & ATTR_P) == 0) raiseError(cpu, NP, error);
   fillSegment(cpu, number, selector, setAccessed(cpu, descriptorAt, descriptor));
+  dataSegmentChanged(cpu);
 }
 
 function loadStackSegment(cpu: usize, selector: u32, cpl: u32): void {
@@ -208,6 +212,7 @@ export function dropDataSegments(cpu: usize): void {
   dropOne(cpu, DS, cpl);
   dropOne(cpu, FS, cpl);
   dropOne(cpu, GS, cpl);
+  dataSegmentChanged(cpu);
 }
 
 function dropOne(cpu: usize, number: u32, cpl: u32): void {
