@@ -4,6 +4,7 @@ import { VCPU_STATE_VERSION } from "../../vcpu/state.js";
 import * as L from "./layout.js";
 
 const RUN_STATES: readonly RunState[] = ["running", "halted", "wait-for-sipi", "init-received", "shutdown", "mwait"];
+const RESUME_FLAG = 0x10000n;
 const SHADOWS = ["none", "sti", "mov-ss"] as const;
 const EVENT_KINDS = ["none", "exception", "interrupt", "nmi", "software"] as const;
 const SEGMENT_NAMES = ["es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr"] as const;
@@ -55,7 +56,8 @@ export class StateBlock {
       version: VCPU_STATE_VERSION,
       gpr: Array.from({ length: 16 }, (_, index) => this.u64(L.GPR + index * 8)),
       rip: this.u64(L.RIP),
-      rflags: this.u64(L.RFLAGS),
+      // Between repetitions of a string instruction RF is what an event would push.
+      rflags: this.u64(L.RFLAGS) | (this.u32(L.REPEATING) === 0 ? 0n : RESUME_FLAG),
       segments: Object.fromEntries(
         SEGMENT_NAMES.map((name, index) => [name, this.segment(index)]),
       ) as VcpuState["segments"],
@@ -125,6 +127,7 @@ export class StateBlock {
     this.setU64(L.RIP, state.rip);
     this.setU64(L.RFLAGS, state.rflags);
     this.setU32(L.CC_OP, 0);
+    this.setU32(L.REPEATING, 0);
     // No instruction is under way.
     this.setU32(L.CUR_REC, 0);
     SEGMENT_NAMES.forEach((name, index) => {

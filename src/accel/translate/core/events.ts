@@ -6,7 +6,7 @@ import {
   EVENT_SOFTWARE, EXC_ERROR, EXC_HAS_ERROR, EXC_PAYLOAD, EXC_PENDING, EXC_VECTOR, EXIT_BREAKPOINT, EXIT_BUDGET,
   EXIT_DETAIL, EXIT_HALT, EXIT_INTERCEPT, EXIT_LENGTH, EXIT_REASON, EXIT_REQUEST, EXIT_SHUTDOWN, EXIT_STEP,
   EXIT_WATCHPOINT, EXTINT, FS, GPR, GS, IDTR_BASE, IDTR_LIMIT, INTERCEPT_EXCEPTIONS, INTERRUPT_CHECK, MONITOR_INTERRUPTS, MONITOR_LINE, NMI_MASKED, NMI_PENDING,
-  REMAINING, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SIPI_VECTOR, SS, STEP_TRAP,
+  REMAINING, REPEATING, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SIPI_VECTOR, SS, STEP_TRAP,
   TR, WATCH_HIT, MAX_VCPUS, TLB, VCPU_BASE, VCPU_STRIDE,
 } from "../layout";
 import { count } from "./blocks";
@@ -153,6 +153,13 @@ function wake(cpu: usize, state: u32): bool {
 
 /** Before an instruction in stepping mode. True where a debugger's breakpoint ends the run. */
 export function beforeInstruction(cpu: usize): bool {
+  if (meetsBreakpoint(cpu)) return true;
+  // RF lasts for one instruction; what IRET loads is for the next.
+  store<u64>(cpu, load<u64>(cpu, RFLAGS) & ~RF, RFLAGS);
+  return false;
+}
+
+function meetsBreakpoint(cpu: usize): bool {
   const points = load<u32>(cpu, DEBUG_BREAKPOINTS);
   const dr7 = load<u64>(cpu, DR7);
   if (points == 0 && (dr7 & 0xff) == 0) return false;
@@ -187,7 +194,9 @@ export function beforeInstruction(cpu: usize): bool {
 /** After an instruction in stepping mode: debug traps. True where the run ends. */
 export function stepTrap(cpu: usize): bool {
   store<u32>(cpu, 0, DEBUG_RESUME);
-  store<u64>(cpu, load<u64>(cpu, RFLAGS) & ~RF, RFLAGS);
+  // A breakpoint on a string instruction hits once, not at each repetition.
+  if (load<u32>(cpu, REPEATING) != 0) store<u64>(cpu, load<u64>(cpu, RFLAGS) | RF, RFLAGS);
+  store<u32>(cpu, 0, REPEATING);
   let pending = load<u64>(cpu, DEBUG_PENDING);
   if (load<u32>(cpu, STEP_TRAP) != 0) pending |= DR6_BS;
   store<u32>(cpu, 0, STEP_TRAP);
@@ -282,7 +291,11 @@ export function deliverPending(cpu: usize): void {
     store<u64>(cpu, (dr6 & ~(<u64>15)) | load<u64>(cpu, EXC_PAYLOAD), DR6);
     store<u64>(cpu, load<u64>(cpu, DR7) & ~DR7_GD, DR7);
   }
-  if (!trap) resumeFlag = RF;
+  if (!trap) {
+    resumeFlag = RF;
+    // Traps of an instruction that did not complete come again with it.
+    store<u64>(cpu, 0, DEBUG_PENDING);
+  }
   deliver(cpu, vector, EVENT_EXCEPTION, hasErrorCode(vector), error);
 }
 
@@ -293,8 +306,9 @@ let resumeFlag: u64 = 0;
 
 /** Takes an event to its handler. Raises what its delivery raises. */
 export function deliver(cpu: usize, vector: u32, kind: u32, hasError: bool, error: u32): void {
-  const flags = getFlags(cpu) | resumeFlag;
+  const flags = getFlags(cpu) | resumeFlag | (load<u32>(cpu, REPEATING) != 0 ? RF : 0);
   resumeFlag = 0;
+  store<u32>(cpu, 0, REPEATING);
   store<u32>(cpu, vector + 1, DELIVERING);
   store<u32>(cpu, kind, DELIVERING_KIND);
   if (!isProtected(cpu)) deliverReal(cpu, vector, flags);
@@ -462,14 +476,11 @@ function deliverProtected(cpu: usize, vector: u32, kind: u32, hasError: bool, er
     // The whole frame is checked before a part of it is written.
     const bottom = (start - total) & stackMask(cpu);
     checkStackLive(cpu, bottom, total, external);
-    const base = load<u64>(seg(cpu, SS), SEG_BASE);
-    const pointerMask = stackMask(cpu);
-    let at = start;
-    at = innerPush(cpu, base, at, pointerMask, size, flags);
-    at = innerPush(cpu, base, at, pointerMask, size, segSelector(cpu, CS));
-    at = innerPush(cpu, base, at, pointerMask, size, load<u64>(cpu, RIP));
-    if (hasError) at = innerPush(cpu, base, at, pointerMask, size, error);
-    setStackPointer(cpu, at);
+    stackWrite(cpu, start - size, size, flags);
+    stackWrite(cpu, start - 2 * size, size, segSelector(cpu, CS));
+    stackWrite(cpu, start - 3 * size, size, load<u64>(cpu, RIP));
+    if (hasError) stackWrite(cpu, bottom, size, error);
+    setStackPointer(cpu, bottom);
     setCodeSegment(cpu, selector, code, cpl);
   }
   store<u64>(cpu, offset, RIP);
@@ -516,12 +527,12 @@ function outsideStack(attributes: u32, limit: u64, bottom: u64, total: u32): boo
   return attributes & ATTR_DOWN ? bottom <= limit || last > top : last > limit;
 }
 
-/** Likewise for the stack in use, and its pages are writable; else #SS without a selector, or #PF. */
+/** Likewise for the stack in use, and the running program may write there; else #SS without a selector, or #PF. */
 export function checkStackLive(cpu: usize, bottom: u64, total: u32, external: u32): void {
   const ss = seg(cpu, SS);
   const outside = outsideStack(load<u32>(ss, SEG_ATTR), <u64>load<u32>(ss, SEG_LIMIT), bottom, total);
   if (outside) raiseError(cpu, SSF, external);
-  probeWriteSystem(cpu, (load<u64>(ss, SEG_BASE) + bottom) & 0xffffffff, total);
+  probeWrite(cpu, (load<u64>(ss, SEG_BASE) + bottom) & 0xffffffff, total);
 }
 
 /** A push to a stack at `base`; answers the new pointer. */

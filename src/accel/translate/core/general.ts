@@ -1,7 +1,7 @@
 // The operations of the main loop once more, in general form: any size, any mode, any address. It comes here
 // with what it does not do itself: a TLB miss, a segment's base or limit, a rare condition or size.
 import {
-  BLOCK_RIP, CS, CUR_REC, MODE, REMAINING, RIP, SEGMENTS, SEG_BYTES, SEG_LIMIT,
+  BLOCK_RIP, CS, CUR_REC, MODE, REMAINING, REPEATING, RIP, SEGMENTS, SEG_BYTES, SEG_LIMIT,
 } from "../layout";
 import { ADC, ADD, AND, CMP, OR, SBB, SUB } from "./alu";
 import { eaSized, effectiveOffset } from "./ea";
@@ -63,7 +63,11 @@ export function execute(cpu: usize, rec: usize, op: u32): bool {
       return end(cpu, rec, load<u64>(cpu, RIP));
     }
     if (op >= OP_MOVS && op <= OP_SCAS) {
-      if (execString(cpu, rec, op)) return true;
+      if (execString(cpu, rec, op)) {
+        store<u32>(cpu, 0, REPEATING);
+        return true;
+      }
+      store<u32>(cpu, 1, REPEATING);
       // Not done yet: it starts over after a look at what is pending. Each piece counts as an instruction.
       settle(cpu);
       store<i64>(cpu, load<i64>(cpu, REMAINING) - 1, REMAINING);

@@ -897,7 +897,7 @@ function dataBreakpoint(dr7: u64, index: u32): bool {
   return ((dr7 >> <u64>(index * 2)) & 3) != 0 && ((dr7 >> <u64>(16 + index * 4)) & 1) != 0;
 }
 
-function breakpointSize(dr7: u64, index: u32): u64 {
+export function breakpointSize(dr7: u64, index: u32): u64 {
   const code = (dr7 >> <u64>(18 + index * 4)) & 3;
   return code == 2 ? 8 : code + 1;
 }

@@ -4,7 +4,7 @@ import {
   BLOCK_RIP, COUNT_PORT, CPL, CR0, CR2, CR3, CR4, CS, DR, EXC_PAYLOAD, EXIT_INTERCEPT, EXIT_REQUEST, FS, GDTR_BASE, GDTR_LIMIT, GPR,
   GS, IDTR_BASE, IDTR_LIMIT, INTERCEPTS, INTERRUPT_CHECK, LDTR, MONITOR_INTERRUPTS, MONITOR_LINE, MSR_EFER,
   MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
-  PKRU, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SS, TR, XCR0, ES, YIELDED,
+  PKRU, REPEATING, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SS, TR, XCR0, ES, YIELDED,
 } from "../layout";
 import {
   FEATURE_DE, FEATURE_FSGSBASE, FEATURE_FXSR, FEATURE_LA57, FEATURE_MCE, FEATURE_PAE, FEATURE_PCID, FEATURE_PGE, FEATURE_PKS,
@@ -23,6 +23,7 @@ import {
 } from "./flags";
 import { hostPortRead, hostPortWrite, hostRandom } from "./host";
 import { inUseWithMxcsr, userComponents } from "./fpu-state";
+import { watchPorts } from "./io-breakpoints";
 import { isRegister as isReg, readRm, readSized, sizeOf as size, writeSized } from "./operands";
 import { apicCr8, apicSetCr8 } from "./lapic";
 import { read16, read32, read64, sysRead16, sysRead64, sysWrite8, write16, write32, write64 } from "./memory";
@@ -475,6 +476,7 @@ function input(cpu: usize, rec: usize): void {
   intercept(cpu, ON_PORTS);
   count(cpu, COUNT_PORT);
   putSized(cpu + RAX, bytes, <u64>hostPortRead(cpu, port, bytes));
+  watchPorts(cpu, port, bytes);
 }
 
 function output(cpu: usize, rec: usize): void {
@@ -484,6 +486,7 @@ function output(cpu: usize, rec: usize): void {
   intercept(cpu, ON_PORTS);
   count(cpu, COUNT_PORT);
   hostPortWrite(cpu, port, bytes, <u32>getSized(cpu + RAX, bytes));
+  watchPorts(cpu, port, bytes);
 }
 
 function stringLinear(cpu: usize, segment: u32, offset: u64, bytes: u32, write: u32): u64 {
@@ -513,10 +516,13 @@ function portString(cpu: usize, rec: usize, out: bool): void {
     writeSized(cpu, linear, bytes, <u64>hostPortRead(cpu, port, bytes));
   }
   putSized(pointer, wide, offset + step);
+  watchPorts(cpu, port, bytes);
   if (!repeat) return;
   const left = getSized(cpu + RCX, wide) - 1;
   putSized(cpu + RCX, wide, left);
-  if (getSized(cpu + RCX, wide) != 0) restart(cpu, rec);
+  const more = getSized(cpu + RCX, wide) != 0;
+  store<u32>(cpu, u32(more), REPEATING);
+  if (more) restart(cpu, rec);
 }
 
 // The instruction is executed again.
@@ -666,7 +672,7 @@ function loadFar(cpu: usize, rec: usize): void {
   const selector = <u32>read16(cpu, linear + bytes);
   loadSegment(cpu, load<u32>(rec, REC_IMM), selector);
   putSized(cpu + load<u8>(rec, REC_REG), bytes, offset);
-  if (load<u32>(rec, REC_IMM) == SS) shadowMovSs(cpu);
+  // LSS holds nothing back: it loads SS and ESP together.
 }
 
 function shadowMovSs(cpu: usize): void {

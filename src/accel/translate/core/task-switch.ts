@@ -8,7 +8,7 @@ import {
   CPL, CR0, CR3, CR4, CS, CUR_REC, DEBUG_PENDING, DR, DS, ES, FS, GDTR_BASE, GPR, GS, INTERRUPT_CHECK, LDTR, NMI_MASKED,
   REMAINING, RIP, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SS, TR,
 } from "../layout";
-import { checkStackLive, innerPush } from "./events";
+import { checkStackLive } from "./events";
 import { GP, NP, SSF, TS, raiseError } from "./exceptions";
 import { NT, VM, getFlags, setFlags } from "./flags";
 import { settle } from "./general";
@@ -23,7 +23,7 @@ import {
   descriptorAt, descriptorAttributes, descriptorBase, descriptorLimit, dplOf, fillSegment, inTable, isNull, nullSegment,
   readDescriptor, seg, segSelector, setAccessed, setCodeSegment, virtual86Segment,
 } from "./segments";
-import { setStackPointer, stackMask, stackPointer } from "./stack";
+import { setStackPointer, stackMask, stackPointer, stackWrite } from "./stack";
 
 /** What a switch does to the tasks' busy bits, back link and NT. */
 export const SWITCH_JUMP: u32 = 0;
@@ -277,8 +277,8 @@ function loadData(cpu: usize, number: u32, external: u32): void {
 }
 
 function pushErrorCode(cpu: usize, size: u32, errorCode: u32, external: u32): void {
-  const mask = stackMask(cpu);
-  const pointer = stackPointer(cpu);
-  checkStackLive(cpu, (pointer - size) & mask, size, external);
-  setStackPointer(cpu, innerPush(cpu, load<u64>(seg(cpu, SS), SEG_BASE), pointer, mask, size, errorCode));
+  const pointer = (stackPointer(cpu) - size) & stackMask(cpu);
+  checkStackLive(cpu, pointer, size, external);
+  stackWrite(cpu, pointer, size, errorCode);
+  setStackPointer(cpu, pointer);
 }
