@@ -41,7 +41,10 @@ test("a breakpoint on a port traps after IN and OUT, under CR4.DE only", async (
   assert.equal(hit.fault!.rflags & RF, 0n);
   assert.deepEqual(cpu.portWrites, [{ port: 0x44, size: 1, value: 0 }]);
   // A wider access covers it, and a wider breakpoint is aligned.
-  const wide = [{ address: 0x0n, kind: 2 }, { address: 0x46n, kind: 2, bytes: 4 as const }];
+  const wide = [
+    { address: 0x0n, kind: 2 },
+    { address: 0x46n, kind: 2, bytes: 4 as const },
+  ];
   const covered = await run(cpu, "mov edx, 0x45; in eax, dx; nop", wide);
   assert.equal(covered.fault?.rip, BigInt(CODE + 6));
   assert.equal(covered.state.dr.dr6 & 0xfn, 2n);
