@@ -14,7 +14,7 @@ export const BOOT_OPTIONS = {
   append: {
     kind: "value",
     placeholder: "TEXT",
-    help: "the kernel's command line (default for Linux: console=ttyS0 earlyprintk=ttyS0); with the default guest it is added to that",
+    help: "the kernel's command line (default for Linux: console=ttyS0 earlyprintk=ttyS0; with --screen text console=tty0); with the default guest it is added to that",
   },
   bios: { kind: "value", placeholder: "FILE", help: "run this ROM image from the reset vector instead of a kernel" },
   memory: { kind: "value", placeholder: "SIZE", help: "RAM, with K, M or G; a bare number is MiB (default 512M)" },

@@ -170,15 +170,22 @@ async function prepareImage(config: BootConfig): Promise<BootImage> {
   }
 }
 
+/** Linux's console is what the user sees: its last one has the shell. */
+function defaultCommandLine({ screen, console }: BootConfig): string {
+  if (screen === "none") return DEFAULT_COMMAND_LINE;
+  return console.kind === "none" ? "console=tty0" : `${DEFAULT_COMMAND_LINE} console=tty0`;
+}
+
 async function chooseKernel(
   config: BootConfig,
 ): Promise<{ kernel: BootFile; initrd: BootFile | undefined; commandLine: string }> {
   const { append } = config;
   if (config.kernel === null) {
     const guest = await getDefaultGuest(createProgress());
-    return { ...guest, commandLine: append === null ? guest.commandLine : `${guest.commandLine} ${append}` };
+    const commandLine = defaultCommandLine(config);
+    return { ...guest, commandLine: append === null ? commandLine : `${commandLine} ${append}` };
   }
   const kernel = await readBootFile(config.kernel);
   const initrd = config.initrd === null ? undefined : await readBootFile(config.initrd);
-  return { kernel, initrd, commandLine: append ?? (isBzImage(kernel.bytes) ? DEFAULT_COMMAND_LINE : "") };
+  return { kernel, initrd, commandLine: append ?? (isBzImage(kernel.bytes) ? defaultCommandLine(config) : "") };
 }

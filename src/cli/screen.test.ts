@@ -8,9 +8,12 @@ const MEMTEST = "/boot/memtest86+x64.bin";
 const MEMTEST_32 = "/boot/memtest86+ia32.bin";
 const lacks = (file: string, name: string) => (existsSync(file) ? false : `Debian's package ${name} is not installed`);
 
+const start = (...args: string[]) =>
+  new Running(["boot", "--accel", "interpret", "--memory", "64M", "--screen", "text", ...args]);
+
 /** Runs until the screen, printed into a pipe, shows a text; all that was printed. */
 async function screenOf(pattern: RegExp, ...args: string[]): Promise<string> {
-  const running = new Running(["boot", "--accel", "interpret", "--memory", "64M", "--screen", "text", ...args]);
+  const running = start(...args);
   try {
     await running.sees(pattern);
   } finally {
@@ -31,6 +34,23 @@ test("memtest86+, 64-bit: its screen, and a test under way", { skip: lacks(MEMTE
   const output = await screenOf(/Test #\d/, "--kernel", MEMTEST);
   assert.match(output, /Memtest86\+ v\d/);
   assert.match(output, /Ringvisor virtual CPU/);
+});
+
+test("memtest86+ finds four CPUs and tests with them", { skip: lacks(MEMTEST, "memtest86+") }, async () => {
+  const output = await screenOf(/Test #\d/, "--kernel", MEMTEST, "--cpus", "4");
+  assert.match(output, /CPU: 4 Cores 4 Threads +SMP: 4T/);
+});
+
+test("what is piped in is typed on the PS/2 keyboard", { skip: lacks(MEMTEST, "memtest86+") }, async () => {
+  const running = start("--kernel", MEMTEST);
+  try {
+    await running.sees(/Test #\d/);
+    running.type("\x1bOP");
+    await running.sees(/<F1> +Test selection/);
+  } finally {
+    running.kill();
+    await running.exited;
+  }
 });
 
 test("memtest86+, 32-bit", { skip: lacks(MEMTEST_32, "memtest86+") }, async () => {

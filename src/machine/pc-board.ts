@@ -171,6 +171,7 @@ class PcBoard implements Board {
     this.vga = options.vga === undefined ? null : this.makeVga(pci, options.vga.rom);
     // Without a ROM nothing else sets a mode: a kernel finds the screen as firmware would leave it.
     this.textMode = this.vga !== null && !hasRom(map);
+    if (!hasRom(map)) this.ps2.enableKeyboard();
     if (this.textMode) this.vga?.setTextMode();
     const fwCfg = this.makeFwCfg();
     ports.add("fw_cfg", 0x510, FW_CFG_PORTS, fwCfg);

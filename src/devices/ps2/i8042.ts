@@ -124,6 +124,11 @@ export class I8042 implements Stateful<PlainData> {
     };
   }
 
+  /** Turns the keyboard's port on, as firmware leaves it: for a kernel that is booted without any and only polls. */
+  enableKeyboard(): void {
+    this.memory[0] = MOUSE_DISABLED | TRANSLATE | SYSTEM;
+  }
+
   /** Scan codes of set 2 from the keyboard. */
   type(codes: readonly number[]): void {
     this.keyboard.type(codes);

@@ -17,6 +17,13 @@ function colors(attribute: number, blink: boolean): string {
   return `${ESC}0;${code(foreground, 30, 90)};${code(background, 40, 100)}${blinking}m`;
 }
 
+/** A cursor's place as terminals count it; empty where it is not to be seen. */
+function place(cursor: TextImage["cursor"], columns: number, rows: number): string {
+  return cursor === null || cursor.row >= rows || cursor.column >= columns
+    ? ""
+    : `${cursor.row + 1};${cursor.column + 1}`;
+}
+
 export class AnsiScreen {
   private shown: TextImage | null = null;
   private graphics = "";
@@ -59,8 +66,8 @@ export class AnsiScreen {
         next = column + 1;
       }
     }
-    const cursor = image.cursor === null ? "" : `${image.cursor.row + 1};${image.cursor.column + 1}`;
-    const before = old === null ? null : old.cursor === null ? "" : `${old.cursor.row + 1};${old.cursor.column + 1}`;
+    const cursor = place(image.cursor, width, rows);
+    const before = old === null ? null : place(old.cursor, width, rows);
     if (output !== "" || cursor !== before) {
       output += cursor === "" ? `${ESC}?25l` : `${ESC}${cursor}H${ESC}?25h`;
     }

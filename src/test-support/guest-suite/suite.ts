@@ -3,6 +3,7 @@ import type { Accelerator } from "../../vcpu/accelerator.js";
 import { deviceCases } from "./devices.js";
 import { loaderCases } from "./loaders.js";
 import { machineCases } from "./machine.js";
+import { videoCases } from "./video.js";
 
 export interface GuestCase {
   group: "machine" | "devices" | "loaders";
@@ -13,4 +14,4 @@ export interface GuestCase {
   run(accelerator: Accelerator): Promise<void>;
 }
 
-export const GUEST_CASES: readonly GuestCase[] = [...machineCases, ...deviceCases, ...loaderCases];
+export const GUEST_CASES: readonly GuestCase[] = [...machineCases, ...deviceCases, ...videoCases, ...loaderCases];
