@@ -11,6 +11,7 @@ const TOOLS = [
   { program: "script", packages: ["bsdutils"] },
   { program: "busybox", packages: ["busybox-static"] },
   { program: "strace", packages: ["strace"] },
+  { program: "cpuid", packages: ["cpuid"] },
   { program: "/usr/share/seabios/bios-256k.bin", packages: ["seabios"] },
   { program: "/boot/memtest86+x64.bin", packages: ["memtest86+"] },
 ];

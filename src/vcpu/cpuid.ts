@@ -22,6 +22,8 @@ export interface CpuidPlace {
 
 /** Ticks a second of the local APIC's timer before its divider, and of what Intel calls the core crystal clock. */
 const APIC_BUS_HERTZ = 1_000_000_000;
+/** Leaf 1's brand index of a Pentium III. */
+const PENTIUM3_BRAND = 2;
 /** CPUID.80000001 bits that leaf 1 has too and AMD repeats: 0-9, 12-17, 23, 24. */
 const REPEATED = 0x0183f3ff;
 /** Bytes of an XSAVE area in standard format: x87 and SSE; AVX behind them; the protection keys' register. */
@@ -84,19 +86,21 @@ export function cpuidTable(model: CpuModel, place: CpuidPlace): CpuidLeaf[] {
   const has = (name: FeatureName) => hasFeature(model.features, name);
   const amd = model.vendor === "amd";
   const vendor = vendorWords(amd ? "AuthenticAMD" : "GenuineIntel");
-  const count = Math.max(1, place.count);
-  // Cores have their APIC ids' low bits to themselves: no threads.
+  // 32-bit processors are packages of their own. The others are cores of one, and have no threads.
+  const count = has("lm") ? Math.max(1, place.count) : 1;
   const apicBits = Math.ceil(Math.log2(count));
   const addressable = 1 << apicBits;
   const highest = highestBasic(model);
 
   add(0, null, highest, ...vendor);
-  const logical = count > 1 ? 1 << (FEATURES.htt & 31) : 0;
+  const logical = count > 1 ? bit("htt") : 0;
+  const sharing = has("lm") ? (amd ? count : addressable) : 0;
+  const brandIndex = !amd && has("sse") && !has("lm") ? PENTIUM3_BRAND : 0;
   add(
     1,
     null,
     signature(model),
-    (place.id << 24) | ((amd ? count : addressable) << 16) | (has("clflush") ? 8 << 8 : 0),
+    (place.id << 24) | (sharing << 16) | (has("clflush") ? 8 << 8 : 0) | brandIndex,
     word(1) & ~bit("osxsave"),
     word(0) | logical,
   );
