@@ -177,8 +177,7 @@ function addXsave(model: CpuModel, add: Add): void {
   const mask = components.reduce((bits, { number }) => bits | (1 << number), 3);
   const size = components.reduce((end, { offset, bytes }) => Math.max(end, offset + bytes), XSAVE_LEGACY_BYTES);
   add(0xd, 0, mask, XSAVE_LEGACY_BYTES, size, 0);
-  const compacts = hasFeature(model.features, "xsavec");
-  add(0xd, 1, model.features[FEATURES.xsavec >> 5] ?? 0, compacts ? XSAVE_LEGACY_BYTES : 0, 0, 0);
+  add(0xd, 1, model.features[FEATURES.xsavec >> 5] ?? 0, XSAVE_LEGACY_BYTES, 0, 0);
   for (const { number, offset, bytes } of components) add(0xd, number, bytes, offset, 0, 0);
   add(0xd, null, 0, 0, 0, 0);
 }

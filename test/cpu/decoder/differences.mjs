@@ -71,6 +71,9 @@ export function explain({ record, known, length, other, model }) {
   if (other && known && length === other.length) {
     const [older, newer] = [namesOf(record), other.mnemonic];
     if (newer === "pause" && older === "xchg") return "pause: with REX.B it is an exchange with R8";
+    if (model.vendor === "amd" && /^loopn?e loopn?e$/.test(`${older} ${newer}`)) {
+      return "loop: on AMD's processors F2 and F3 choose between LOOPNE and LOOPE";
+    }
     if (OLDER[newer] === older && missingFeatures(other.features, model).length > 0) {
       return `prefix: without its feature, ${newer} is ${older} with a prefix that says nothing`;
     }
