@@ -11,18 +11,18 @@ const STATE_MSRS: readonly (readonly [Owner, ...numbers: number[]])[] = [
   ["syscall", 0xc0000081], // STAR
   ["lm", 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000102], // LSTAR, CSTAR, FMASK, KERNEL_GS_BASE
   ["rdtscp", 0xc0000103], // TSC_AUX
-  [null, 0x174, 0x175, 0x176], // SYSENTER_CS, ESP, EIP
+  ["sep", 0x174, 0x175, 0x176], // SYSENTER_CS, ESP, EIP
   ["intel", 0x1a0], // MISC_ENABLE
   [null, 0x1d9], // DEBUGCTL
-  [null, 0x277], // PAT
-  [null, 0x2ff], // MTRR_DEF_TYPE
-  [null, ...range(0x200, 0x20f)], // variable MTRRs
-  [null, 0x250, 0x258, 0x259, ...range(0x268, 0x26f)], // fixed MTRRs
+  ["pat", 0x277], // PAT
+  ["mtrr", 0x2ff], // MTRR_DEF_TYPE
+  ["mtrr", ...range(0x200, 0x20f)], // variable MTRRs
+  ["mtrr", 0x250, 0x258, 0x259, ...range(0x268, 0x26f)], // fixed MTRRs
   ["tsc_adjust", 0x3b],
   ["xsaves", 0xda0], // XSS
   ["pks", 0x6e1], // PKRS
-  [null, 0x17a, 0x17b], // MCG_STATUS, MCG_CTL
-  [null, 0x400, 0x404, 0x408, 0x40c], // MC0_CTL to MC3_CTL: no error is ever reported in the banks' other registers
+  ["mca", 0x17a, 0x17b], // MCG_STATUS, MCG_CTL
+  ["mca", ...range(0x400, 0x40f)], // four banks of CTL, STATUS, ADDR, MISC
   ["amd", 0xc0010010, 0xc0010015], // SYSCFG, HWCR
   ["amd", 0xc0011020, 0xc0011029], // LS_CFG, DE_CFG
 ];

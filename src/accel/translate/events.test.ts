@@ -268,6 +268,66 @@ test("an instruction breakpoint faults before, a data breakpoint traps after", a
   cpu.close();
 });
 
+test("IRET's RF holds an instruction breakpoint back, and only for the instruction behind it", async () => {
+  const cpu = machine({ mode: "long" });
+  const program = (rflags: number) =>
+    `push 0x10; push 0xd000; push ${rflags}; push 8; push ${TEST_LAYOUT.code + 0x100}; iretq`;
+  for (const [rflags, rax] of [
+    [0x10002, 1n],
+    [2, 0n],
+  ] as const) {
+    cpu.load("inc eax; jmp $ - 2", TEST_LAYOUT.code + 0x100);
+    const run = await cpu.run(program(rflags), {}, (state) => {
+      state.dr.dr2 = BigInt(TEST_LAYOUT.code + 0x100);
+      state.dr.dr7 = 0x410n;
+    });
+    assert.equal(run.fault?.vector, 1);
+    assert.equal(run.fault?.rip, BigInt(TEST_LAYOUT.code + 0x100));
+    assert.equal(run.registers.rax, rax);
+  }
+  cpu.close();
+});
+
+test("a single step ends HLT", async () => {
+  const cpu = machine({ mode: "long" });
+  const run = await cpu.run("hlt; nop", { rflags: 0x102n });
+  assert.equal(run.fault?.vector, 1);
+  assert.equal(run.fault?.rip, BigInt(TEST_LAYOUT.code + 1));
+  cpu.close();
+});
+
+test("INT1 behind MOV SS takes the data breakpoint that it holds back with it", async () => {
+  const cpu = machine({ mode: "long" });
+  cpu.memory.write32(TEST_LAYOUT.data, TEST_SELECTORS.data[0]);
+  const run = await cpu.run(`mov ss, word ptr [${TEST_LAYOUT.data}]; .byte 0xf1; nop`, {}, (state) => {
+    state.dr.dr1 = BigInt(TEST_LAYOUT.data);
+    state.dr.dr7 = 0xf00408n;
+  });
+  assert.equal(run.fault?.vector, 1);
+  assert.equal(run.state.dr.dr6 & 0xfn, 2n);
+  assert.equal(run.state.pendingDebug, undefined);
+  cpu.close();
+});
+
+test("SYSRET and SYSCALL look at TF at their end", async () => {
+  const cpu = machine({ mode: "long", model: "default" });
+  const target = TEST_LAYOUT.code + 0x100;
+  cpu.load("nop; nop", target);
+  const star = (program: string, rflags: bigint, r11: bigint) =>
+    cpu.run(program, { rcx: BigInt(target), r11, rflags }, (state) => {
+      state.msrs[0xc0000080] = (state.msrs[0xc0000080] ?? 0n) | 1n;
+      state.msrs[0xc0000081] = (0x2bn << 48n) | (8n << 32n);
+      state.msrs[0xc0000082] = BigInt(target);
+      state.msrs[0xc0000084] = 0x100n;
+    });
+  const back = await star("sysretq", 2n, 0x102n);
+  assert.deepEqual([back.fault?.vector, back.fault?.rip, back.fault?.cs], [1, BigInt(target), 0x3b]);
+  // The mask takes TF away.
+  const call = await star("syscall", 0x102n, 0n);
+  assert.notEqual(call.fault?.vector, 1);
+  cpu.close();
+});
+
 test("an NMI is held until IRET", async () => {
   const cpu: TestCpu = machine({ mode: "long", bus: { portWrite: () => cpu.vcpu.nmi() } });
   // The first NMI's handler asks for another one and notes how many have come by its end.

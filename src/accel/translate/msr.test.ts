@@ -125,3 +125,42 @@ test("the TSC moves with WRMSR and IA32_TSC_ADJUST together", async () => {
   assert.equal(run.registers.rbx, 4n);
   cpu.close();
 });
+
+test("machine-check banks: CTL all or nothing on Intel, STATUS can only be cleared", async () => {
+  const intel = new TestCpu({ accelerator, mode: "long", model: "default,vendor=intel" });
+  const amd = new TestCpu({ accelerator, mode: "long" });
+  const ones = 2n ** 64n - 1n;
+  for (const [index, value, onIntel, onAmd] of [
+    [0x17b, ones, true, true],
+    [0x17b, 1n, false, true],
+    [0x400, ones, true, true],
+    [0x400, 0n, true, true],
+    [0x404, 0xaaaan, false, true],
+    [0x401, 1n, false, false],
+    [0x401, 0n, true, true],
+    [0x402, ones, true, true],
+    [0x40f, 0xaaaan, true, true],
+    [0x410, 0n, false, false], // there are four banks
+  ] as const) {
+    assert.equal(await takes(intel, index, value), onIntel, `Intel: ${index.toString(16)} ${value.toString(16)}`);
+    assert.equal(await takes(amd, index, value), onAmd, `AMD: ${index.toString(16)} ${value.toString(16)}`);
+  }
+  // HWCR.McStatusWrEn
+  const write = "mov ecx, 0xc0010015; mov eax, 0x40000; xor edx, edx; wrmsr; mov ecx, 0x401; wrmsr; rdmsr";
+  const { fault, registers } = await amd.run(write);
+  assert.equal(fault, null);
+  assert.equal(registers.rax, 0x40000n);
+  intel.close();
+  amd.close();
+});
+
+test("memory types, SYSENTER and machine checks are there where the model has them", async () => {
+  const cpu = new TestCpu({ accelerator, mode: "long", model: "default,-mtrr,-pat,-mca,-sep" });
+  for (const index of [0xfe, 0x200, 0x2ff, 0x277, 0x179, 0x17a, 0x400, 0x174]) {
+    assert.equal(await read(cpu, index), null, index.toString(16));
+  }
+  cpu.close();
+  const all = new TestCpu({ accelerator, mode: "long" });
+  assert.equal(await takes(all, 0x200, 0x80000002n), false, "memory type 2");
+  all.close();
+});

@@ -364,6 +364,31 @@ test("LAR, LSL, VERR and VERW", async () => {
   cpu.close();
 });
 
+test("FS and GS keep their bases when IRET makes their selectors null for an outer ring", async () => {
+  const cpu = machine({ mode: "long" });
+  const iret = `push ${TEST_SELECTORS.data[3]}; push 0xd000; push 2; push ${TEST_SELECTORS.code[3]}; push offset out; iretq; out: mov ax, gs; mov rbx, gs:[0x10]`;
+  cpu.memory.write64(TEST_LAYOUT.data + 0x10, 0x1234n);
+  const run = await cpu.run(
+    `mov eax, 0x10; mov gs, ax; mov ecx, 0xc0000101; mov eax, ${TEST_LAYOUT.data}; xor edx, edx; wrmsr; ${iret}`,
+  );
+  assert.equal(faultOf(run), "none");
+  assert.equal(run.registers.rax & 0xffffn, 0n);
+  assert.equal(run.registers.rbx, 0x1234n);
+  cpu.close();
+});
+
+test("an instruction on two pages uses its segment's base", async () => {
+  const cpu = machine({ mode: "long" });
+  cpu.memory.write64(TEST_LAYOUT.data + 8, 0x1234n);
+  const code = TEST_LAYOUT.code + 0xffc;
+  cpu.load("mov rax, gs:[8]; hlt", code);
+  const run = await cpu.run("nop", { rip: BigInt(code) }, (state) => {
+    state.segments.gs.base = BigInt(TEST_LAYOUT.data);
+  });
+  assert.equal(run.registers.rax, 0x1234n);
+  cpu.close();
+});
+
 test("CR0 and CR4 refuse what the architecture forbids", async () => {
   for (const [source, wanted] of [
     ["mov rax, cr0; btr eax, 0; mov cr0, rax", "13(0x0)"], // PG without PE

@@ -315,6 +315,7 @@ function makeBlock(cpu: usize, linear: u64, offset: u32, mode: u32): usize {
       memory.copy(cpu + FETCH_BUFFER + room, secondPage, 16);
       const whole = decode(cpu, rec, cpu + FETCH_BUFFER, room + 16, 0, mode);
       if (whole == DECODE_TOO_LONG) raiseGP(cpu);
+      markSpecial(rec, mode);
       ip = <u32>load<u8>(rec, REC_LEN);
       instructions = 1;
       rec += REC_BYTES;
@@ -328,10 +329,7 @@ function makeBlock(cpu: usize, linear: u64, offset: u32, mode: u32): usize {
     const op = <u32>load<u16>(rec, REC_OP);
     ip += <u32>load<u8>(rec, REC_LEN);
     instructions++;
-    if ((load<u8>(rec, REC_FLAGS) & F_EA_SPECIAL) != 0 && isAddressed(op) && !isFlatOperand(rec, mode)) {
-      store<u32>(rec, op, REC_AUX);
-      store<u16>(rec, <u16>OP_SPECIAL, REC_OP);
-    } else if (isTransfer(op)) {
+    if (!markSpecial(rec, mode) && isTransfer(op)) {
       setLinkable(rec, offset, ip, mode);
       if (op >= OP_JCC && op < OP_JCC + 16 && instructions > 1) fuse(rec - REC_BYTES, op - OP_JCC);
     }
@@ -357,6 +355,15 @@ function makeBlock(cpu: usize, linear: u64, offset: u32, mode: u32): usize {
   store<u32>(MACHINE_BLOCK, <u32>rec, ARENA_NEXT);
   count(cpu, COUNT_BLOCKS_DECODED);
   return block;
+}
+
+// An operation whose address is not plain (FS, GS, 16 or 32 bits, a segment's limit) leaves the main loop.
+function markSpecial(rec: usize, mode: u32): bool {
+  const op = <u32>load<u16>(rec, REC_OP);
+  if ((load<u8>(rec, REC_FLAGS) & F_EA_SPECIAL) == 0 || !isAddressed(op) || isFlatOperand(rec, mode)) return false;
+  store<u32>(rec, op, REC_AUX);
+  store<u16>(rec, <u16>OP_SPECIAL, REC_OP);
+  return true;
 }
 
 // A transfer whose target lies on the block's own page; with a limited CS every target is looked up.

@@ -6,7 +6,7 @@ import {
   EVENT_SOFTWARE, EXC_ERROR, EXC_HAS_ERROR, EXC_PAYLOAD, EXC_PENDING, EXC_VECTOR, EXIT_BREAKPOINT, EXIT_BUDGET,
   EXIT_DETAIL, EXIT_HALT, EXIT_INTERCEPT, EXIT_LENGTH, EXIT_REASON, EXIT_REQUEST, EXIT_SHUTDOWN, EXIT_STEP,
   EXIT_WATCHPOINT, EXTINT, FS, GPR, GS, IDTR_BASE, IDTR_LIMIT, INTERCEPT_EXCEPTIONS, INTERRUPT_CHECK, MONITOR_INTERRUPTS, MONITOR_LINE, NMI_MASKED, NMI_PENDING,
-  REMAINING, REPEATING, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SIPI_VECTOR, SS, STEP_TRAP,
+  REMAINING, REPEATING, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SIPI_VECTOR, SS, STEPPING, STEP_TRAP,
   TR, WATCH_HIT, MAX_VCPUS, TLB, VCPU_BASE, VCPU_STRIDE,
 } from "../layout";
 import { count } from "./blocks";
@@ -36,6 +36,7 @@ const DR6_BS: u64 = 1 << 14;
 const DR7_GD: u64 = 1 << 13;
 
 const RUN_RUNNING: u32 = 0;
+const RUN_HALTED: u32 = 1;
 const RUN_WAIT_FOR_SIPI: u32 = 2;
 const RUN_INIT: u32 = 3;
 const RUN_SHUTDOWN: u32 = 4;
@@ -203,6 +204,8 @@ export function stepTrap(cpu: usize): bool {
   if (pending != 0) {
     if (load<u32>(cpu, SHADOW) == 2) store<u64>(cpu, pending & ~DR6_BS, DEBUG_PENDING);
     else {
+      // A trap ends the halt of the HLT that it follows.
+      if (load<u32>(cpu, RUN_STATE) == RUN_HALTED) store<u32>(cpu, RUN_RUNNING, RUN_STATE);
       debugTrap(cpu, pending);
       if (load<u32>(cpu, EXIT_REASON) != 0) return true;
     }
@@ -218,6 +221,22 @@ export function stepTrap(cpu: usize): bool {
     return true;
   }
   return false;
+}
+
+/** At the end of an instruction that looks at TF then, not at its beginning: SYSCALL and SYSRET. Does not return for a trap. */
+export function stepTrapAtEnd(cpu: usize): void {
+  const trap = (load<u64>(cpu, RFLAGS) & TF) != 0;
+  const stepping = load<u32>(cpu, STEPPING) != 0;
+  store<u32>(cpu, trap && stepping ? 1 : 0, STEP_TRAP);
+  if (!trap || stepping) return;
+  store<u32>(cpu, EVENT_EXCEPTION, EXC_PENDING);
+  store<u32>(cpu, DB, EXC_VECTOR);
+  store<u32>(cpu, 0, EXC_HAS_ERROR);
+  store<u32>(cpu, DEBUG_TRAP, EXC_ERROR);
+  store<u64>(cpu, DR6_BS, EXC_PAYLOAD);
+  // The instruction is complete, and the last of its block.
+  store<u32>(cpu, 0, CUR_REC);
+  unwind();
 }
 
 // #DB after an instruction, with these bits for DR6.
@@ -546,6 +565,12 @@ export function innerPush(cpu: usize, base: u64, pointer: u64, mask: u64, size: 
 
 /** INT1: a #DB without conditions in DR6, and without the gate's privilege check. */
 export function privilegedInterrupt(cpu: usize): void {
+  // One #DB for it and for what MOV SS held back.
+  const pending = load<u64>(cpu, DEBUG_PENDING);
+  if (pending != 0) {
+    store<u64>(cpu, (load<u64>(cpu, DR6) & ~(<u64>15)) | pending, DR6);
+    store<u64>(cpu, 0, DEBUG_PENDING);
+  }
   store<u32>(cpu, 0, STEP_TRAP);
   deliver(cpu, DB, EVENT_EXCEPTION, false, 0);
 }

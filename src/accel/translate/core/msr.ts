@@ -6,7 +6,8 @@ import {
   MTRR_VARIABLE, PKRS, SCRATCH, SEG_BASE, 
 } from "../layout";
 import {
-  FEATURE_APIC, FEATURE_FFXSR, FEATURE_LM, FEATURE_NX, FEATURE_PKS, FEATURE_RDPID, FEATURE_RDTSCP, FEATURE_SYSCALL, FEATURE_TSC_ADJUST,
+  FEATURE_APIC, FEATURE_FFXSR, FEATURE_LM, FEATURE_MCA, FEATURE_MTRR, FEATURE_NX, FEATURE_PAT,
+  FEATURE_PKS, FEATURE_RDPID, FEATURE_RDTSCP, FEATURE_SEP, FEATURE_SYSCALL, FEATURE_TSC_ADJUST,
   FEATURE_TSC_DEADLINE, FEATURE_X2APIC, FEATURE_XSAVES,
 } from "../feature-bits";
 import {
@@ -22,6 +23,7 @@ import { tscNow, tscSet } from "./tsc";
 // AMD's registers without a meaning here: stored in MSR_SPARE, 8 bytes each, in this order.
 const SPARE_SYSCFG: usize = 0;
 export const SPARE_HWCR: usize = 1;
+const HWCR_STATUS_WRITE: u64 = 1 << 18;
 const SPARE_DE_CFG: usize = 2;
 const SPARE_LS_CFG: usize = 3;
 
@@ -53,29 +55,21 @@ function isAmd(cpu: usize): bool {
 function plain(cpu: usize, index: u32): usize {
   switch (index) {
     case 0x174:
-      return MSR_SYSENTER_CS;
+      return has(cpu, FEATURE_SEP) ? MSR_SYSENTER_CS : 0;
     case 0x175:
-      return MSR_SYSENTER_ESP;
+      return has(cpu, FEATURE_SEP) ? MSR_SYSENTER_ESP : 0;
     case 0x176:
-      return MSR_SYSENTER_EIP;
+      return has(cpu, FEATURE_SEP) ? MSR_SYSENTER_EIP : 0;
     case 0x17a:
-      return MCG_STATUS;
+      return has(cpu, FEATURE_MCA) ? MCG_STATUS : 0;
     case 0x17b:
-      return MCG_CTL;
+      return has(cpu, FEATURE_MCA) ? MCG_CTL : 0;
     case 0x1a0:
       return isAmd(cpu) ? 0 : MSR_MISC_ENABLE;
     case 0x1d9:
       return MSR_DEBUGCTL;
     case 0x277:
-      return MSR_PAT;
-    case 0x2ff:
-      return MSR_MTRR_DEF_TYPE;
-    case 0x250:
-      return MTRR_FIXED;
-    case 0x258:
-      return MTRR_FIXED + 8;
-    case 0x259:
-      return MTRR_FIXED + 16;
+      return has(cpu, FEATURE_PAT) ? MSR_PAT : 0;
     case 0xc0000081:
       return has(cpu, FEATURE_SYSCALL) ? MSR_STAR : 0;
     case 0xc0000082:
@@ -99,10 +93,27 @@ function plain(cpu: usize, index: u32): usize {
     case 0xc0011020:
       return isAmd(cpu) ? MSR_SPARE + SPARE_LS_CFG * 8 : 0;
     default:
-      if (index >= 0x268 && index <= 0x26f) return MTRR_FIXED + 24 + (index - 0x268) * 8;
-      if (index >= 0x200 && index <= 0x20f) return MTRR_VARIABLE + (index - 0x200) * 8;
+      if (index >= 0x200 && index <= 0x2ff) return has(cpu, FEATURE_MTRR) ? memoryType(index) : 0;
       // Machine check: four banks of CTL, STATUS, ADDR, MISC.
-      if (index >= 0x400 && index < 0x410) return MCE_BANKS + (index - 0x400) * 8;
+      if (index >= 0x400 && index < 0x410) return has(cpu, FEATURE_MCA) ? MCE_BANKS + (index - 0x400) * 8 : 0;
+      return 0;
+  }
+}
+
+// The place of an MTRR.
+function memoryType(index: u32): usize {
+  if (index <= 0x20f) return MTRR_VARIABLE + (index - 0x200) * 8;
+  if (index >= 0x268 && index <= 0x26f) return MTRR_FIXED + 24 + (index - 0x268) * 8;
+  switch (index) {
+    case 0x250:
+      return MTRR_FIXED;
+    case 0x258:
+      return MTRR_FIXED + 8;
+    case 0x259:
+      return MTRR_FIXED + 16;
+    case 0x2ff:
+      return MSR_MTRR_DEF_TYPE;
+    default:
       return 0;
   }
 }
@@ -130,10 +141,10 @@ export function readMsrValue(cpu: usize, index: u32): bool {
       return true;
     case 0xfe: // MTRR_CAP: fixed ranges, write combining, 8 variable ranges
       msrValue = 0x508;
-      return true;
+      return has(cpu, FEATURE_MTRR);
     case 0x179: // MCG_CAP: four banks, MCG_CTL
       msrValue = 0x104;
-      return true;
+      return has(cpu, FEATURE_MCA);
     case 0xce:
     case 0x17:
     case 0x2a:
@@ -197,6 +208,17 @@ function typesValid(value: u64, pat: bool): bool {
   return true;
 }
 
+function allOrNothing(value: u64): bool {
+  return value == 0 || value == ~(<u64>0);
+}
+
+// A machine-check bank's CTL is all ones or zeros on Intel; STATUS can only be cleared, but under AMD's HWCR.McStatusWrEn.
+function bankTakes(cpu: usize, register: u32, value: u64): bool {
+  if (register == 0) return isAmd(cpu) || allOrNothing(value);
+  if (register != 1 || value == 0) return true;
+  return isAmd(cpu) && (load<u64>(cpu + MSR_SPARE, SPARE_HWCR * 8) & HWCR_STATUS_WRITE) != 0;
+}
+
 /** Writes an MSR; false where there is none or it does not take the value (#GP). */
 export function writeMsrValue(cpu: usize, index: u32, value: u64): bool {
   switch (index) {
@@ -228,15 +250,16 @@ export function writeMsrValue(cpu: usize, index: u32, value: u64): bool {
     case 0xda0:
       if (value != 0) return false;
       break;
-    case 0x17a:
+    case 0x17b:
+      if (isIntel(cpu) && !allOrNothing(value)) return false;
       break;
     default:
       if (index >= 0x250 && index <= 0x26f && plain(cpu, index) != 0 && !typesValid(value, false)) return false;
       if (index >= 0x200 && index <= 0x20f) {
         const allowed = index & 1 ? (physicalMask(cpu) & ~(<u64>0xfff)) | 0x800 : (physicalMask(cpu) & ~(<u64>0xfff)) | 0xff;
-        if ((value & ~allowed) != 0) return false;
+        if ((value & ~allowed) != 0 || ((index & 1) == 0 && !typesValid(value & 0xff, false))) return false;
       }
-      if (index >= 0x400 && index < 0x410 && (index & 3) != 0 && value != 0) return false;
+      if (index >= 0x400 && index < 0x410 && !bankTakes(cpu, index & 3, value)) return false;
   }
   const place = plain(cpu, index);
   if (place != 0) {

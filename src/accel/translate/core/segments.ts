@@ -216,10 +216,15 @@ export function dropDataSegments(cpu: usize): void {
 }
 
 function dropOne(cpu: usize, number: u32, cpl: u32): void {
-  const attributes = load<u32>(seg(cpu, number), SEG_ATTR);
+  const at = seg(cpu, number);
+  const attributes = load<u32>(at, SEG_ATTR);
   if (attributes & ATTR_UNUSABLE) return;
   if ((attributes & (ATTR_CODE | ATTR_CONFORMING)) == (ATTR_CODE | ATTR_CONFORMING)) return;
-  if (dplOf(attributes) < cpl) nullSegment(cpu, number, 0);
+  if (dplOf(attributes) >= cpl) return;
+  // The base stays: 64-bit mode goes on using those of FS and GS.
+  const base = load<u64>(at, SEG_BASE);
+  nullSegment(cpu, number, 0);
+  store<u64>(at, base, SEG_BASE);
 }
 
 /** CS's new contents; MODE and CPL follow. */

@@ -2,12 +2,12 @@
 // returns. Intel SDM vol. 2 (the instructions) and vol. 3A 5.8; AMD APM vol. 3.
 import {
   COUNT_SYSCALLS, CPL, CS, DR, DS, ES, FS, GPR, GS, INTERRUPT_CHECK, MSR_CSTAR, MSR_EFER, MSR_FMASK, MSR_LSTAR, MSR_STAR, MSR_SYSENTER_CS,
-  MSR_SYSENTER_EIP, MSR_SYSENTER_ESP, NMI_MASKED, RFLAGS, RIP, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SS, STEP_TRAP,
+  MSR_SYSENTER_EIP, MSR_SYSENTER_ESP, NMI_MASKED, RFLAGS, RIP, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SS,
   TR,
 } from "../layout";
 import { count } from "./blocks";
 import { isIntel } from "./cpu-features";
-import { checkStack, innerDescriptor, innerPointer, innerPush, innerSelector, innerStack } from "./events";
+import { checkStack, innerDescriptor, innerPointer, innerPush, innerSelector, innerStack, stepTrapAtEnd } from "./events";
 import { GP, NP, SSF, TS, UD, raise, raiseError, raiseGP } from "./exceptions";
 import { AC, DF, ID, IF, IOPL, NT, RF, TF, VIF, VIP, VM, ARITHMETIC, getFlags, setFlags } from "./flags";
 import { sysRead64, sysWrite64 } from "./memory";
@@ -487,9 +487,8 @@ export function syscall(cpu: usize): void {
   }
   flatSegment(cpu, SS, selector + 8, DATA32);
   store<u32>(cpu, 0, CPL);
-  // A mask with TF suppresses the single step of SYSCALL itself.
-  if ((load<u64>(cpu, RFLAGS) & TF) == 0) store<u32>(cpu, 0, STEP_TRAP);
   refreshMode(cpu);
+  stepTrapAtEnd(cpu);
 }
 
 export function sysret(cpu: usize, size: u32): void {
@@ -525,6 +524,7 @@ export function sysret(cpu: usize, size: u32): void {
   store<u32>(cpu, 3, CPL);
   refreshMode(cpu);
   flagsChanged(cpu);
+  stepTrapAtEnd(cpu);
 }
 
 export function sysenter(cpu: usize): void {
