@@ -3,6 +3,7 @@ import { Decoder, DecoderOptions, Formatter, FormatterSyntax } from "iced-x86";
 import type { Accelerator } from "../../vcpu/accelerator.js";
 import type { FeatureName } from "../../vcpu/features.js";
 import { Random } from "../random.js";
+import { AVX_TABLE } from "./avx-table.js";
 import { BMI_TABLE } from "./bmi-table.js";
 import { compare } from "./compare.js";
 import { randomEncoding } from "./encodings.js";
@@ -25,6 +26,7 @@ export const TABLES: Readonly<Record<string, CaseSource>> = {
   mmx: ofTable(MMX_TABLE),
   x87: ofTable(X87_TABLE),
   bmi: ofTable(BMI_TABLE),
+  avx: ofTable(AVX_TABLE),
   encodings: (has) => (random) => randomEncoding(random, has),
 };
 

@@ -4,7 +4,7 @@ import { OP_VCVTPH2PS, OPS_FMA } from "./avx-ops";
 import { isWide, regPlace, sourcePlace, vvvvPlace } from "./avx-operands";
 import { eaSized } from "./ea";
 import { write128, write64 } from "./memory";
-import { probeWrite } from "./mmu";
+import { checkAlignment, probeWrite } from "./mmu";
 import { begin, finish } from "./sse-exact";
 import { FMA_NEGATE_ADDEND, FMA_NEGATE_PRODUCT, fmaDouble, fmaSingle } from "./sse-fma";
 import { beginHalf, halfToSingle, singleToHalf } from "./sse-half";
@@ -74,7 +74,10 @@ export function execHalf(cpu: usize, rec: usize, op: u32): void {
   const from = regPlace(cpu, rec);
   const memory = !isRegister(rec);
   const linear: u64 = memory ? eaSized(cpu, rec, singles << 1, 1) : 0;
-  if (memory) probeWrite(cpu, linear, singles << 1);
+  if (memory) {
+    probeWrite(cpu, linear, singles << 1);
+    checkAlignment(cpu, linear, singles << 1, 0);
+  }
   v128.store(to, i64x2.splat(0));
   beginHalf(cpu, imm8(rec));
   for (let i: u32 = 0; i < singles; i++) store<u16>(to + (i << 1), <u16>singleToHalf(load<u32>(from + (i << 2))));

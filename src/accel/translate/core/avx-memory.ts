@@ -5,8 +5,10 @@ import { TLB } from "../layout";
 import { indexPlace, isWide, regPlace, setBoth, setLow, vvvvPlace } from "./avx-operands";
 import { address, effectiveOffset } from "./ea";
 import { raise, UD } from "./exceptions";
-import { read32, read64, TLB_ADDEND, TLB_READ, TLB_WRITE, tlbEntry, write32, write64 } from "./memory";
-import { probeWrite } from "./mmu";
+import {
+  read32, read64, read8, TLB_ADDEND, TLB_READ, TLB_WRITE, tlbEntry, write32, write64, write8,
+} from "./memory";
+import { probeWrite, wrap } from "./mmu";
 import { linearAt } from "./operands";
 import { F_EA_SPECIAL, REC_FLAGS, REC_SCALE } from "./record";
 
@@ -53,19 +55,19 @@ function loadMasked(cpu: usize, rec: usize, mask: usize, wide: bool, both: bool)
   let second = first;
   const active = bits(mask, wide, both);
   if (wide) {
-    if (active & 1) first = i64x2.replace_lane(first, 0, element64(cpu, rec, offset));
-    if (active & 2) first = i64x2.replace_lane(first, 1, element64(cpu, rec, offset + 8));
-    if (active & 4) second = i64x2.replace_lane(second, 0, element64(cpu, rec, offset + 16));
-    if (active & 8) second = i64x2.replace_lane(second, 1, element64(cpu, rec, offset + 24));
+    if (active & 1) first = i64x2.replace_lane(first, 0, masked64(cpu, rec, offset));
+    if (active & 2) first = i64x2.replace_lane(first, 1, masked64(cpu, rec, offset + 8));
+    if (active & 4) second = i64x2.replace_lane(second, 0, masked64(cpu, rec, offset + 16));
+    if (active & 8) second = i64x2.replace_lane(second, 1, masked64(cpu, rec, offset + 24));
   } else {
-    if (active & 1) first = i32x4.replace_lane(first, 0, element32(cpu, rec, offset));
-    if (active & 2) first = i32x4.replace_lane(first, 1, element32(cpu, rec, offset + 4));
-    if (active & 4) first = i32x4.replace_lane(first, 2, element32(cpu, rec, offset + 8));
-    if (active & 8) first = i32x4.replace_lane(first, 3, element32(cpu, rec, offset + 12));
-    if (active & 16) second = i32x4.replace_lane(second, 0, element32(cpu, rec, offset + 16));
-    if (active & 32) second = i32x4.replace_lane(second, 1, element32(cpu, rec, offset + 20));
-    if (active & 64) second = i32x4.replace_lane(second, 2, element32(cpu, rec, offset + 24));
-    if (active & 128) second = i32x4.replace_lane(second, 3, element32(cpu, rec, offset + 28));
+    if (active & 1) first = i32x4.replace_lane(first, 0, masked32(cpu, rec, offset));
+    if (active & 2) first = i32x4.replace_lane(first, 1, masked32(cpu, rec, offset + 4));
+    if (active & 4) first = i32x4.replace_lane(first, 2, masked32(cpu, rec, offset + 8));
+    if (active & 8) first = i32x4.replace_lane(first, 3, masked32(cpu, rec, offset + 12));
+    if (active & 16) second = i32x4.replace_lane(second, 0, masked32(cpu, rec, offset + 16));
+    if (active & 32) second = i32x4.replace_lane(second, 1, masked32(cpu, rec, offset + 20));
+    if (active & 64) second = i32x4.replace_lane(second, 2, masked32(cpu, rec, offset + 24));
+    if (active & 128) second = i32x4.replace_lane(second, 3, masked32(cpu, rec, offset + 28));
   }
   setBoth(cpu, rec, first, second);
 }
@@ -76,6 +78,24 @@ function element32(cpu: usize, rec: usize, offset: u64): u32 {
 
 function element64(cpu: usize, rec: usize, offset: u64): u64 {
   return read64(cpu, linearAt(cpu, rec, offset, 8, 0));
+}
+
+// Masked accesses know no #AC: what is not aligned goes by bytes.
+
+function masked32(cpu: usize, rec: usize, offset: u64): u32 {
+  const linear = linearAt(cpu, rec, offset, 4, 0);
+  return linear & 3 ? <u32>readBytes(cpu, linear, 4) : read32(cpu, linear);
+}
+
+function masked64(cpu: usize, rec: usize, offset: u64): u64 {
+  const linear = linearAt(cpu, rec, offset, 8, 0);
+  return linear & 7 ? readBytes(cpu, linear, 8) : read64(cpu, linear);
+}
+
+function readBytes(cpu: usize, linear: u64, size: u32): u64 {
+  let value: u64 = 0;
+  for (let i: u32 = 0; i < size; i++) value |= <u64>read8(cpu, wrap(cpu, linear + i)) << (i << 3);
+  return value;
 }
 
 function storeMasked(cpu: usize, rec: usize, mask: usize, wide: bool, both: bool): void {
@@ -100,7 +120,9 @@ function storeMasked(cpu: usize, rec: usize, mask: usize, wide: bool, both: bool
   for (let i: u32 = 0; i * bytes < size; i++) {
     if (((active >> i) & 1) == 0) continue;
     const linear = linearAt(cpu, rec, offset + i * bytes, bytes, 1);
-    if (wide) write64(cpu, linear, load<u64>(from + i * bytes));
+    if (linear & (bytes - 1)) {
+      for (let j: u32 = 0; j < bytes; j++) write8(cpu, wrap(cpu, linear + j), load<u8>(from + i * bytes + j));
+    } else if (wide) write64(cpu, linear, load<u64>(from + i * bytes));
     else write32(cpu, linear, load<u32>(from + i * bytes));
   }
 }

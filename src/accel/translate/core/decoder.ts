@@ -1133,7 +1133,7 @@ function vexVector(answer: u64, vvvv: u32, l: u32): void {
   if (answer & VEX_IMM) imm(<u64>byte());
   const kind = <u32>(answer >> VEX_KIND_SHIFT) & 15;
   const step = <u32>(answer >> VEX_STEP_SHIFT) & 15;
-  const index = ((sib >> 3) & 7) | ((rex & 2) << 2);
+  const index = answer & VEX_VSIB ? ((sib >> 3) & 7) | ((rex & 2) << 2) : 0;
   store<u32>(
     rec,
     vexRegister(vvvv) | (l ? AVX_256 : 0) | (kind << AVX_KIND_SHIFT) | (step << AVX_STEP_SHIFT) |

@@ -467,7 +467,7 @@ function checksAlignment(cpu: usize): bool {
 
 // @ts-ignore: decorator
 @inline
-function checkAlignment(cpu: usize, linear: u64, size: u32, system: u32): void {
+export function checkAlignment(cpu: usize, linear: u64, size: u32, system: u32): void {
   if (system == 0 && load<u32>(cpu, TLB) == NO_TLB && (linear & (size - 1)) != 0) raiseError(cpu, ALIGNMENT_CHECK, 0);
 }
 
@@ -602,6 +602,7 @@ export function slowReadForWrite(cpu: usize, linear: u64, size: u32): u64 {
 }
 
 export function slowRead128(cpu: usize, linear: u64): v128 {
+  probeRead(cpu, linear, 16);
   checkAlignment(cpu, linear, 16, 0);
   const low = slowRead(cpu, linear, 8, 0);
   const high = slowRead(cpu, wrap(cpu, linear + 8), 8, 0);
@@ -609,8 +610,8 @@ export function slowRead128(cpu: usize, linear: u64): v128 {
 }
 
 export function slowWrite128(cpu: usize, linear: u64, value: v128): void {
-  checkAlignment(cpu, linear, 16, 0);
   probeWrite(cpu, linear, 16);
+  checkAlignment(cpu, linear, 16, 0);
   slowWrite(cpu, linear, 8, i64x2.extract_lane(value, 0), 0);
   slowWrite(cpu, wrap(cpu, linear + 8), 8, i64x2.extract_lane(value, 1), 0);
 }
