@@ -16,8 +16,17 @@ import { parseCpuModel } from "../vcpu/cpu-model.js";
 import type { SegmentState, VcpuState } from "../vcpu/state.js";
 import { Random } from "./random.js";
 
-export type FuzzMode = "real" | "protected16" | "protected" | "compatibility" | "long";
-export const FUZZ_MODES: readonly FuzzMode[] = ["real", "protected16", "protected", "compatibility", "long"];
+/** `tasks` is protected mode with many TSSs and task gates. */
+export type FuzzMode = "real" | "virtual86" | "protected16" | "protected" | "tasks" | "compatibility" | "long";
+export const FUZZ_MODES: readonly FuzzMode[] = [
+  "real",
+  "virtual86",
+  "protected16",
+  "protected",
+  "tasks",
+  "compatibility",
+  "long",
+];
 
 export interface FuzzOptions {
   accelerator: Accelerator;
@@ -56,6 +65,9 @@ const GDT = 0x20000;
 const IDT = 0x21000;
 const TSS = 0x22000;
 const HANDLER_CODE = 0x08;
+/** In mode `tasks`, GDT entries of TSSs, and behind them of task gates. */
+const FIRST_TASK = 12;
+const TASKS = 16;
 
 export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
   return new Fuzzer(options).run();
@@ -192,7 +204,44 @@ class Fuzzer {
       }
       for (let ring = 0; ring < 3; ring++)
         this.memory.write32(TSS + 8 + ring * 8, this.long ? 0 : (3 + ring * 2) * 8 + ring);
+      if (this.options.mode === "tasks") this.makeTasks();
     }
+  }
+
+  // TSSs of tasks that could run, task gates to them in the GDT and the IDT, and far jumps and calls to both.
+  private makeTasks(): void {
+    const { memory, random } = this;
+    const task = () => (FIRST_TASK + random.int(TASKS)) * 8;
+    const gate = () => (BigInt(random.chance(0.9) ? 0xe500 : random.u32() & 0xff00) << 32n) | BigInt(task() << 16);
+    for (let index = 0; index < TASKS; index++) {
+      const base = random.int(RAM_BYTES - 0x100);
+      const type = random.chance(0.8) ? 0xe9 : random.pick([0xe1, 0xeb, 0xe3, 0x69]);
+      const limit = random.chance(0.9) ? 0x67 : random.int(0x200);
+      memory.write32(GDT + (FIRST_TASK + index) * 8, (((base & 0xffff) << 16) | limit) >>> 0);
+      memory.write32(GDT + (FIRST_TASK + index) * 8 + 4, (base >>> 16) | (type << 8));
+      memory.write64(GDT + (FIRST_TASK + TASKS + index) * 8, gate());
+      const ring = random.int(4);
+      const data = (3 + ring * 2) * 8 + ring;
+      memory.write16(base, task());
+      if (random.chance(0.9)) memory.write32(base + 0x1c, TABLES);
+      memory.write32(base + 0x20, random.int(RAM_BYTES));
+      memory.write32(base + 0x24, random.u32() & (random.chance(0.2) ? 0x3f7fd7 : 0x7ed7));
+      memory.write32(base + 0x38, random.int(RAM_BYTES));
+      [data, (2 + ring * 2) * 8 + ring, data, data, data, random.chance(0.5) ? 0 : task()].forEach((selector, at) => {
+        if (random.chance(0.95)) memory.write32(base + 0x48 + at * 4, selector);
+      });
+      memory.write32(base + 0x60, random.chance(0.8) ? 0 : task());
+      memory.write16(base + 0x64, random.chance(0.1) ? 1 : 0);
+    }
+    for (let vector = 0; vector < 256; vector++) {
+      if (random.chance(0.5)) memory.write64(IDT + vector * 8, gate());
+    }
+    for (let count = 0; count < 2000; count++) {
+      const selector = task() + (random.chance(0.5) ? TASKS * 8 : 0);
+      const transfer = [random.pick([0xea, 0x9a]), 0, 0, 0, 0, selector & 0xff, selector >> 8];
+      memory.write(random.int(RAM_BYTES - 16), Uint8Array.from(random.chance(0.8) ? transfer : [0xcf]));
+    }
+    memory.write16(TSS, task());
   }
 
   // Random bytes are mostly arithmetic: these come more often than by chance.
@@ -331,7 +380,7 @@ class Fuzzer {
     if (!this.long) state.gpr = state.gpr.map((value) => value & 0xffffffffn);
     state.rflags = 2n | (BigInt(random.u32()) & (random.chance(0.1) ? 0x257fd5n : 0x203ed5n));
     const ring = mode === "real" ? 0 : random.int(4);
-    state.rip = mode === "real" || mode === "protected16" ? small() & 0xffffn : small();
+    state.rip = mode === "real" || mode === "protected16" || mode === "virtual86" ? small() & 0xffffn : small();
     if (mode === "real") {
       const segment = (): SegmentState => {
         const selector = random.int(0x10000);
@@ -370,6 +419,14 @@ class Fuzzer {
         state.pdptrs[index] = this.memory.read64(TABLES + index * 8) & ~0x1e6n & 0xf_ffff_ffffn;
       }
     }
+    if (mode === "virtual86") {
+      state.rflags |= 0x20000n | (random.chance(0.5) ? 0x3000n : 0n);
+      for (const name of ["es", "cs", "ss", "ds", "fs", "gs"] as const) {
+        const selector = random.int(0x10000);
+        state.segments[name] = { selector, base: BigInt(selector * 16), limit: 0xffff, attributes: 0xf3 };
+      }
+    }
+    if (mode === "tasks" && random.chance(0.5)) state.rflags |= 0x4000n;
     state.fpu.vectors = state.fpu.vectors.map(() => Buffer.from(random.fill(new Uint8Array(32))).toString("hex"));
     state.fpu.registers = state.fpu.registers.map(() => ({
       significand: random.u64(),
