@@ -35,7 +35,10 @@ function machine(ring: 0 | 1 | 2 | 3 = 3): TestCpu {
 }
 
 /** Makes the TSS a 16-bit one with ring 0's stack at `sp`. */
-function use16BitTss(cpu: TestCpu, sp: number): (state: { segments: { tr: { attributes: number; limit: number } } }) => void {
+function use16BitTss(
+  cpu: TestCpu,
+  sp: number,
+): (state: { segments: { tr: { attributes: number; limit: number } } }) => void {
   cpu.memory.write16(TEST_LAYOUT.tss + 2, sp);
   cpu.memory.write16(TEST_LAYOUT.tss + 4, data0);
   return (state) => {
@@ -145,7 +148,9 @@ test("a far return outward checks CS and SS, drops parameters, and nulls what th
     if (wanted === "none") {
       assert.equal(run.registers.rsp, 0xb008n);
       // DS was ring 0's; FS is conforming code, GS ring 3's.
-      const selectors = [run.registers.rax, run.registers.rbx, run.registers.rcx].map((value) => Number(value) & 0xffff);
+      const selectors = [run.registers.rax, run.registers.rbx, run.registers.rcx].map(
+        (value) => Number(value) & 0xffff,
+      );
       assert.deepEqual(selectors, [0, FREE, data3]);
     }
     cpu.close();
@@ -167,11 +172,15 @@ test("from 64-bit mode IRET reaches compatibility mode, and pops SS in the same 
   // 32-bit code of ring 3.
   cpu.memory.write64(TEST_LAYOUT.gdt + FREE, 0x00cf_fb00_0000_ffffn);
   cpu.memory.write(TARGET, assemble("mov eax, cs; dec ecx; int 0xf0", 32));
-  const down = await cpu.run(`push ${data3}; push 0xb000; push 2; push ${FREE | 3}; push ${TARGET}; iretq`, { rcx: 5n });
+  const down = await cpu.run(`push ${data3}; push 0xb000; push 2; push ${FREE | 3}; push ${TARGET}; iretq`, {
+    rcx: 5n,
+  });
   assert.equal(faultOf(down), "none");
   assert.equal(down.registers.rcx, 4n);
   assert.equal(down.registers.rax & 0xffffn, BigInt(FREE | 3));
-  const same = await cpu.run("push 0; push 0xb000; push 2; push 8; lea rax, [rip + 4]; push rax; iretq; mov rbx, rsp; mov ecx, ss");
+  const same = await cpu.run(
+    "push 0; push 0xb000; push 2; push 8; lea rax, [rip + 4]; push rax; iretq; mov rbx, rsp; mov ecx, ss",
+  );
   assert.equal(faultOf(same), "none");
   assert.equal(same.registers.rbx, 0xb000n);
   assert.equal(same.registers.rcx, 0n);
