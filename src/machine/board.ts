@@ -65,6 +65,8 @@ export interface Board {
   screen?(): ScreenImage | null;
   /** Scan codes of set 2 from the PS/2 keyboard. */
   typeScanCodes?(codes: readonly number[]): void;
+  /** Presses or releases a key of the PS/2 keyboard by its make code of set 2. */
+  key?(make: readonly number[], pressed: boolean): void;
   /** Nothing waits in the PS/2 keyboard. */
   readonly keyboardIdle?: boolean;
   /** Presses the power button; the guest's ACPI driver hears of it. */

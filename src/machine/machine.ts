@@ -9,6 +9,7 @@ import { writeBiosDataArea } from "../boot/bios-data-area.js";
 import type { BootImage } from "../boot/boot-image.js";
 import type { CharBackend, PlainData } from "../devices/device.js";
 import { StateError } from "../devices/device.js";
+import { makeCode } from "../devices/ps2/key-codes.js";
 import { type ScreenImage, screenText } from "../devices/vga/screen-image.js";
 import { GuestMemory } from "../guest-memory/guest-memory.js";
 import type { Accelerator, AcceleratorVm, DirtyLog, Vcpu, VcpuBus, VcpuCounters } from "../vcpu/accelerator.js";
@@ -276,6 +277,18 @@ export class Machine {
     if (this.currentBoard.typeScanCodes === undefined) return false;
     this.loop.post(() => this.currentBoard.typeScanCodes?.(codes));
     return true;
+  }
+
+  /**
+   * Presses or releases a key of the PS/2 keyboard, by what is on it: `a`, `;`, `enter`, `f1`, `shift`. A key that is
+   * held repeats as the guest has set it.
+   *
+   * @throws MachineError MACHINE_OPTION for a key that the keyboard does not have
+   */
+  key(name: string, pressed: boolean): void {
+    const make = makeCode(name);
+    if (make === null) throw new MachineError("MACHINE_OPTION", `the keyboard has no key ${name.slice(0, 40)}`);
+    this.loop.post(() => this.currentBoard.key?.(make, pressed));
   }
 
   /** The guest has taken all that was typed: the keyboard has room for a key with its modifiers. */

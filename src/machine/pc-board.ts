@@ -161,6 +161,7 @@ class PcBoard implements Board {
     if (options.debugExit) ports.add("debug exit", 0xf4, 4, new DebugExit((value) => power.debugExit(value)));
     if (options.debugConsole) ports.add("debug console", 0x402, 1, new DebugConsole(options.debugConsole));
     this.ps2 = new I8042({
+      clock,
       keyboardInterrupt: router.line(KEYBOARD_IRQ),
       mouseInterrupt: router.line(MOUSE_IRQ),
       reset: () => power.reset(),
@@ -229,6 +230,10 @@ class PcBoard implements Board {
 
   typeScanCodes(codes: readonly number[]): void {
     this.ps2.type(codes);
+  }
+
+  key(make: readonly number[], pressed: boolean): void {
+    this.ps2.key(make, pressed);
   }
 
   get keyboardIdle(): boolean {

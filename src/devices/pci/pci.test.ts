@@ -7,6 +7,7 @@ import { checkAccesses, type Subject } from "../testing/properties.js";
 import { PciFunction } from "./config-space.js";
 import { HostBridge, PciBus } from "./host-bridge.js";
 import { LpcBridge } from "./lpc.js";
+import { MsiCapability } from "./msi.js";
 import { PirqRouter } from "./pirq.js";
 
 const ECAM = 0xb000_0000;
@@ -258,4 +259,31 @@ test("capabilities are a list, the last one first", () => {
   assert.equal(fn.read(0x06, 2) & 0x10, 0x10);
   assert.deepEqual([fn.read(0x34, 1), fn.read(two, 2), fn.read(one, 2)], [two, (one << 8) | 9, 5]);
   assert.throws(() => fn.addCapability(9, 200), RangeError);
+});
+
+test("MSI: nothing while it is off; then the guest's address, and its data with the vector in the low bits", () => {
+  const sent: [number, number][] = [];
+  const fn = new PciFunction({ vendor: 1, device: 2, classCode: 0 });
+  const msi = new MsiCapability(fn, 4, { send: (address, data) => sent.push([address, data]) });
+  const at = fn.read(0x34, 1);
+  assert.equal(fn.read(at, 1), 5);
+  assert.equal(fn.read(at + 2, 2), 0x84, "four vectors, a 64-bit address");
+  fn.write(at + 4, 4, 0xfee0_1003);
+  fn.write(at + 12, 2, 0x4051);
+  msi.send(1);
+  assert.deepEqual(sent, []);
+  fn.write(at + 2, 2, 0x0021);
+  assert.equal(msi.enabled, true);
+  msi.send(2);
+  msi.send(7);
+  fn.write(at + 2, 2, 0x0001);
+  msi.send(3);
+  fn.write(at + 8, 4, 1);
+  msi.send(0);
+  assert.deepEqual(sent, [
+    [0xfee0_1000, 0x4052],
+    [0xfee0_1000, 0x4053],
+    [0xfee0_1000, 0x4051],
+  ]);
+  assert.throws(() => new MsiCapability(fn, 3, { send: () => {} }), RangeError);
 });

@@ -9,7 +9,9 @@ function create() {
   const keyboardLine = new FakeLine();
   const mouseLine = new FakeLine();
   const resets = { count: 0 };
+  const clock = new FakeClock();
   const ps2 = new I8042({
+    clock,
     keyboardInterrupt: keyboardLine,
     mouseInterrupt: mouseLine,
     reset: () => resets.count++,
@@ -23,7 +25,7 @@ function create() {
     while (status() & 1) bytes.push(ps2.data.read(0, 1));
     return bytes;
   };
-  return { ps2, keyboardLine, mouseLine, resets, data, command, status, drain };
+  return { ps2, clock, keyboardLine, mouseLine, resets, data, command, status, drain };
 }
 
 test("the controller's self-test and port tests pass", () => {
@@ -152,10 +154,48 @@ test("A20 reads back through the output port", () => {
   assert.equal(drain()[0] & 2, 2);
 });
 
+test("a key that is held repeats after the delay, at the rate that the guest has set, until it is released", () => {
+  const { ps2, clock, command, data, drain } = create();
+  command(0x60);
+  data(0x40);
+  data(0xf3);
+  data(0x20); // half a second, then 30 a second
+  drain();
+  ps2.key([0x1c], true);
+  clock.advance(499e6);
+  assert.deepEqual(drain(), [0x1e]);
+  clock.advance(2e6);
+  assert.deepEqual(drain(), [0x1e]);
+  clock.advance(32e6);
+  assert.deepEqual(drain(), []);
+  clock.advance(2e6);
+  assert.deepEqual(drain(), [0x1e]);
+  ps2.key([0xe0, 0x75], true);
+  clock.advance(501e6);
+  assert.deepEqual(drain(), [0xe0, 0x48, 0xe0, 0x48], "the last key repeats");
+  ps2.key([0x1c], false);
+  clock.advance(34e6);
+  assert.deepEqual(drain(), [0x9e, 0xe0, 0x48]);
+  ps2.key([0xe0, 0x75], false);
+  clock.advance(2e9);
+  assert.deepEqual(drain(), [0xe0, 0xc8]);
+});
+
+test("scan code set 1, where the guest asks for it and the controller does not translate", () => {
+  const { ps2, command, data, drain } = create();
+  command(0x60);
+  data(0x00);
+  data(0xf0);
+  data(0x01);
+  drain();
+  ps2.type([0x1c, 0xf0, 0x1c, 0xe0, 0x75, 0xe0, 0xf0, 0x75]);
+  assert.deepEqual(drain(), [0x1e, 0x9e, 0xe0, 0x48, 0xe0, 0xc8]);
+});
+
 function subject(): Subject {
-  const { ps2, keyboardLine, mouseLine } = create();
+  const { ps2, clock, keyboardLine, mouseLine } = create();
   return {
-    clock: new FakeClock(),
+    clock,
     device: ps2,
     windows: [
       { device: ps2.data, size: 1 },
@@ -163,6 +203,7 @@ function subject(): Subject {
     ],
     event: (choice) => {
       if (choice & 1) ps2.type([(choice >>> 1) & 0xff, (choice >>> 9) & 0xff]);
+      else if (choice & 2) ps2.key([(choice >>> 4) & 0x7f], (choice & 4) !== 0);
       else ps2.moveMouse(((choice >>> 4) & 0x3ff) - 512, ((choice >>> 14) & 0x3ff) - 512, choice >>> 24);
     },
     observe: () => [keyboardLine.level, mouseLine.level],

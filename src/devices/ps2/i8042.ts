@@ -2,10 +2,10 @@
  * The 8042 keyboard controller with its two PS/2 ports. IBM PS/2 Hardware Interface Technical Reference,
  * "Keyboard and auxiliary device controller".
  *
- *     const ps2 = new I8042({ keyboardInterrupt: line(1), mouseInterrupt: line(12), reset });
+ *     const ps2 = new I8042({ clock, keyboardInterrupt: line(1), mouseInterrupt: line(12), reset });
  *     ports.add("ps2", 0x60, 1, ps2.data); ports.add("ps2", 0x64, 1, ps2.command);
  */
-import type { BusDevice, InterruptLine, PlainData, Stateful } from "../device.js";
+import type { BusDevice, DeviceClock, InterruptLine, PlainData, Stateful } from "../device.js";
 import { A20Gate } from "../reset/a20-gate.js";
 import { byte, flag, integer, list, literal, object } from "../state-shape.js";
 import { KEYBOARD_SHAPE, Keyboard } from "./keyboard.js";
@@ -83,6 +83,7 @@ const SHAPE = object({
 });
 
 export interface I8042Options {
+  clock: DeviceClock;
   /** ISA interrupt 1. */
   keyboardInterrupt: InterruptLine;
   /** ISA interrupt 12. */
@@ -94,7 +95,7 @@ export interface I8042Options {
 }
 
 export class I8042 implements Stateful<PlainData> {
-  readonly keyboard = new Keyboard();
+  readonly keyboard: Keyboard;
   readonly mouse = new Mouse();
   /** Port 0x60. */
   readonly data: BusDevice;
@@ -113,6 +114,7 @@ export class I8042 implements Stateful<PlainData> {
 
   constructor(private readonly options: I8042Options) {
     this.a20 = options.a20 ?? new A20Gate();
+    this.keyboard = new Keyboard(options.clock, () => this.fill());
     this.memory[0] = KEYBOARD_DISABLED | MOUSE_DISABLED | TRANSLATE;
     this.data = {
       read: () => this.readData(),
@@ -132,6 +134,13 @@ export class I8042 implements Stateful<PlainData> {
   /** Scan codes of set 2 from the keyboard. */
   type(codes: readonly number[]): void {
     this.keyboard.type(codes);
+    this.fill();
+  }
+
+  /** Presses or releases a key by its make code of set 2; one that is held repeats. */
+  key(make: readonly number[], pressed: boolean): void {
+    if (pressed) this.keyboard.press(make);
+    else this.keyboard.release(make);
     this.fill();
   }
 

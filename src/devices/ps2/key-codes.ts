@@ -1,4 +1,5 @@
 /** Scan codes of set 2 for the keys of a US keyboard, by the character or the name on them. */
+import { releaseCodes } from "./keyboard.js";
 
 const KEYS: Readonly<Record<string, readonly number[]>> = {
   ...plain(
@@ -45,8 +46,6 @@ const KEYS: Readonly<Record<string, readonly number[]>> = {
 const SHIFTED = new Map(
   Array.from('~_+|{}:"<>?)!@#$%^&*(', (character, index) => [character, "`-=\\[];',./0123456789"[index]]),
 );
-const RELEASE = 0xf0;
-const EXTENDED = 0xe0;
 
 function plain(characters: string, codes: readonly number[]): Record<string, readonly number[]> {
   return Object.fromEntries(codes.map((code, index) => [characters[index], [code]]));
@@ -75,6 +74,7 @@ export function strokeCodes({ key, ctrl = false, alt = false }: KeyStroke): numb
   ];
 }
 
-function releaseCodes(make: readonly number[]): number[] {
-  return make[0] === EXTENDED ? [EXTENDED, RELEASE, ...make.slice(1)] : [RELEASE, ...make];
+/** The make code of a key by its name, or null where the keyboard does not have it. */
+export function makeCode(key: string): readonly number[] | null {
+  return Object.hasOwn(KEYS, key) ? KEYS[key] : null;
 }
