@@ -143,6 +143,31 @@ function enter(reset: VcpuState, code: number, registers: EntryRegisters): VcpuS
   };
 }
 
+/** The vectors' places in a FACS. ACPI 6.5, table 5.15. */
+const FACS_WAKING_VECTOR = 12;
+const FACS_EXTENDED_WAKING_VECTOR = 24;
+
+/**
+ * The state in which firmware enters an operating system after S3, by the FACS that it filled in: flat protected
+ * mode at the extended waking vector where there is one, else real mode at the waking vector. Memory is the guest's:
+ * nothing is written.
+ *
+ * @returns null where no vector was left, or one beyond what the mode can address
+ */
+export function enterAtWakingVector(memory: GuestMemory, reset: VcpuState, facs: number): VcpuState | null {
+  const extended = memory.read64(facs + FACS_EXTENDED_WAKING_VECTOR);
+  if (extended !== 0n) {
+    if (extended > 0xffff_ffffn) return null;
+    return { ...enter(reset, CODE32, { rip: extended }), gdtr: { base: 0n, limit: 0 } };
+  }
+  const vector = memory.read32(facs + FACS_WAKING_VECTOR);
+  if (vector === 0 || vector > 0xf_ffff) return null;
+  const selector = vector >>> 4;
+  const { segments } = reset;
+  const cs = { ...segments.cs, selector, base: BigInt(selector << 4) };
+  return { ...reset, rip: BigInt(vector & 15), segments: { ...segments, cs }, apic: virtualWire(reset.apic) };
+}
+
 /** Writes a GDT at {@link BOOT_GDT} and gives flat 32-bit protected mode, paging and interrupts off. */
 export function enterProtectedMode(memory: GuestMemory, reset: VcpuState, registers: EntryRegisters): VcpuState {
   writeGdt(memory, CODE32);

@@ -8,6 +8,7 @@ const config: AcpiConfig = {
   cpus: 3,
   pmBase: 0x600,
   softOffType: 7,
+  suspendType: 5,
   vga: false,
   pciMmio64: { base: 0x100000000, size: 0x800000000 },
   pirqOf: (slot, pin) => (slot + pin) & 7,

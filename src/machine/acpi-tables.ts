@@ -15,6 +15,8 @@ export interface AcpiConfig {
   pmBase: number;
   /** SLP_TYP for soft off. */
   softOffType: number;
+  /** SLP_TYP for suspend to RAM. */
+  suspendType: number;
   /** A VGA is there. */
   vga: boolean;
   /** Window for 64-bit BARs. */
@@ -196,6 +198,9 @@ function makeMcfg(): Writer {
   mcfg.u8(55, 0);
   return mcfg;
 }
+
+/** Where the FACS is in the tables. */
+export const FACS_OFFSET = 0;
 
 /** Builds all tables for a board. */
 export function buildAcpiTables(config: AcpiConfig): AcpiTables {

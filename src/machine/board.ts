@@ -12,9 +12,13 @@ import type { MemoryMap } from "./memory-map.js";
 export interface PowerControl {
   powerOff(): void;
   reset(): void;
+  /** Sleep state S3: RAM is kept, and of the board what {@link Board.keptInSleep} names. */
+  suspend(): void;
+  /** Ends S3. */
+  wake(): void;
   /** The debug-exit port was written. */
   debugExit(value: number): void;
-  /** An NMI for the bootstrap processor. */
+  /** An edge on the NMI wire. */
   nmi(): void;
 }
 
@@ -31,8 +35,8 @@ export interface BoardContext {
   /** The first serial port's other end; null for none. */
   readonly console: CharBackend | null;
   readonly msi: MsiSink;
-  /** Hands a message to the local APICs. */
-  deliver(message: InterruptMessage): void;
+  /** Hands a message to the local APICs. False where none took it. */
+  deliver(message: InterruptMessage): boolean;
   /** What an IOAPIC's pin sends has changed; null: nothing. */
   routeIoapicPin(pin: number, message: InterruptMessage | null): void;
   /** IGNNE# of the bootstrap processor. */
@@ -69,6 +73,12 @@ export interface Board {
   key?(make: readonly number[], pressed: boolean): void;
   /** Nothing waits in the PS/2 keyboard. */
   readonly keyboardIdle?: boolean;
+  /** Names of the states that S3 keeps: chips with a supply of their own. */
+  readonly keptInSleep?: readonly string[];
+  /** Before firmware is entered after S3: leaves it the sign that this is no cold start. */
+  markResume?(): void;
+  /** The FACS that `writeAcpiTables` wrote, where there is no firmware: guest-physical address. */
+  readonly facs?: number;
   /** Presses the power button; the guest's ACPI driver hears of it. */
   powerButton(): void;
   /**

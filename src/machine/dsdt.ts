@@ -174,10 +174,12 @@ export function dsdtBody(config: AcpiConfig): Uint8Array {
     processors.push(device(label, name("_HID", hardwareId("ACPI0007")), name("_UID", integer(id))));
   }
   const off = integer(config.softOffType);
+  const suspended = integer(config.suspendType);
   return Uint8Array.from(
     [
       name("\\PICF", integer(0)),
       method("\\_PIC", 1, false, store(argument(0), path("\\PICF"))),
+      name("\\_S3", pack(suspended, suspended, integer(0), integer(0))),
       name("\\_S5", pack(off, off, integer(0), integer(0))),
       scope(
         "\\_SB",

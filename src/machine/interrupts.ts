@@ -3,6 +3,7 @@
  *
  * A global system interrupt (GSI) below 16 is an ISA interrupt: it goes to the PIC and to the IOAPIC,
  * where the timer's line 0 is at pin 2, as the MADT's override says. GSIs 16-23 are the IOAPIC's alone.
+ * The IOAPIC's pin 0 is the PIC's INTR, as MP specification 1.4 has it for virtual wires through the IOAPIC.
  */
 import type { InterruptLine, MsiSink } from "../devices/device.js";
 import { BROADCAST, type InterruptMessage, type Vcpu } from "../vcpu/accelerator.js";
@@ -43,6 +44,7 @@ class SharedLine {
 export class InterruptRouter implements MsiSink {
   private readonly vcpus: Vcpu[] = [];
   private lines: SharedLine[] = [];
+  private intrPin: InterruptLine | null = null;
   private sink: ((message: InterruptMessage) => boolean) | null = null;
 
   /** The vCPUs in the order of their ids. */
@@ -64,6 +66,7 @@ export class InterruptRouter implements MsiSink {
       else if (gsi !== TIMER_GSI) targets.push(ioapic.line(gsi));
       return new SharedLine(targets);
     });
+    this.intrPin = ioapic.line(TIMER_IRQ);
   }
 
   /** A new wire to GSI `gsi`; an ISA interrupt has the GSI of its number here. */
@@ -73,8 +76,9 @@ export class InterruptRouter implements MsiSink {
     return shared.source();
   }
 
-  /** The PIC's INTR wire, which goes to LINT0 of the bootstrap processor. */
+  /** The PIC's INTR wire, which goes to LINT0 of the bootstrap processor and to the IOAPIC. */
   setIntr(level: boolean): void {
+    this.intrPin?.set(level);
     this.vcpus[0]?.setExtInt(level);
   }
 

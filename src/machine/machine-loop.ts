@@ -73,7 +73,8 @@ export abstract class MachineLoop {
   /** Stop points whose owners wait for the pause. */
   private readonly reached: Stop[] = [];
   private readonly inputs: (() => void)[] = [];
-  private resetWanted = false;
+  /** What is to happen to the machine as a whole while no vCPU runs. */
+  private transition: (() => void) | null = null;
   private paused: (() => void)[] = [];
   private unpause: (() => void) | null = null;
 
@@ -93,7 +94,15 @@ export abstract class MachineLoop {
   }
 
   requestReset(): void {
-    this.resetWanted = true;
+    this.requestTransition(() => {
+      this.stats.resets++;
+      this.options.reset();
+    });
+  }
+
+  /** Sets the vCPUs and the board to another state as soon as the vCPUs under way leave. The last request counts. */
+  requestTransition(transition: () => void): void {
+    this.transition = transition;
     this.interrupt();
   }
 
@@ -211,7 +220,7 @@ export abstract class MachineLoop {
 
   /** Whether somebody wants the vCPUs to stand still. */
   protected get attention(): boolean {
-    return this.ending !== null || this.resetWanted || this.standstillWanted;
+    return this.ending !== null || this.transition !== null || this.standstillWanted;
   }
 
   protected get standstillWanted(): boolean {
@@ -225,14 +234,14 @@ export abstract class MachineLoop {
     }
   }
 
-  protected resetIfWanted(): void {
-    if (!this.resetWanted) return;
+  protected changeIfWanted(): void {
+    const { transition } = this;
+    if (transition === null) return;
     const { clock } = this.options;
-    this.resetWanted = false;
-    this.stats.resets++;
+    this.transition = null;
     // The vCPUs count their instructions from 0 again; time goes on.
     clock.pause();
-    this.options.reset();
+    transition();
     clock.resume();
     this.statesChanged();
   }

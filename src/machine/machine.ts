@@ -6,6 +6,7 @@
  *     const outcome = await machine.start();
  */
 import { writeBiosDataArea } from "../boot/bios-data-area.js";
+import { enterAtWakingVector } from "../boot/boot-state.js";
 import type { BootImage } from "../boot/boot-image.js";
 import type { CharBackend, PlainData } from "../devices/device.js";
 import { StateError } from "../devices/device.js";
@@ -84,11 +85,11 @@ export interface MachineStats extends RunLoopStats {
 
 export type MachineStatus = "created" | "running" | "paused" | "ended";
 
-/** Misuse of the API, or options that no machine can have. */
+/** Misuse of the API, options that no machine can have, or a guest that cannot be woken from S3. */
 export class MachineError extends Error {
   override readonly name = "MachineError";
   constructor(
-    readonly code: "MACHINE_OPTION" | "MACHINE_STATUS",
+    readonly code: "MACHINE_OPTION" | "MACHINE_STATUS" | "MACHINE_WAKE",
     message: string,
   ) {
     super(message);
@@ -422,6 +423,33 @@ export class Machine {
     this.loaded = true;
   }
 
+  /** S3: the chips lose what they hold, but those with a supply of their own; the processors stand still. */
+  private suspend(): void {
+    const { keptInSleep = [], states } = this.currentBoard;
+    const kept = keptInSleep.map((name) => ({ name, state: states.get(name)?.save() }));
+    this.currentBoard = this.buildBoard();
+    for (const { name, state } of kept) {
+      if (state !== undefined) this.currentBoard.states.get(name)?.restore(state);
+    }
+    for (const vcpu of this.vcpus) vcpu.reset();
+    const [first] = this.vcpus;
+    first.setState({ ...first.getState(), runState: "wait-for-sipi" });
+  }
+
+  /** The end of S3: firmware starts, and finds that RAM is alive; where there is none, we do what it would. ACPI 6.5, 16.3.2. */
+  private wakeUp(): void {
+    const [first] = this.vcpus;
+    first.reset();
+    if (this.options.boot.rom !== null) {
+      this.currentBoard.markResume?.();
+      return;
+    }
+    const { facs } = this.currentBoard;
+    const state = facs === undefined ? null : enterAtWakingVector(this.memory, first.getState(), facs);
+    if (state === null) throw new MachineError("MACHINE_WAKE", "the guest left no waking vector that can be entered");
+    first.setState(state);
+  }
+
   private buildBoard(): Board {
     this.ports.clear();
     this.mmio.clear();
@@ -452,6 +480,8 @@ export class Machine {
       power: {
         powerOff: () => this.loop.end({ kind: "poweroff" }),
         reset: () => this.requestReset(),
+        suspend: () => this.loop.requestTransition(() => this.suspend()),
+        wake: () => this.loop.requestTransition(() => this.wakeUp()),
         debugExit: (value) => this.loop.end({ kind: "debug-exit", value }),
         nmi: () => this.vcpus[0].nmi(),
       },

@@ -21,7 +21,7 @@ export class ParallelRunLoop extends MachineLoop {
   protected async step(): Promise<MachineOutcome | null> {
     this.serve();
     if (this.ending !== null) return this.ending;
-    this.resetIfWanted();
+    this.changeIfWanted();
     if (this.standstillWanted) {
       await this.stayPaused();
       return null;

@@ -1,5 +1,5 @@
 /** The board of a PC: a q35 with ICH9's chips, at the ports and addresses where a PC has them. */
-import { PowerManagement } from "../devices/acpi/power-management.js";
+import { PowerManagement, SLEEP_TYPE_S3, SLEEP_TYPE_S5 } from "../devices/acpi/power-management.js";
 import { Coprocessor } from "../devices/coprocessor/coprocessor.js";
 import { DebugConsole, DebugExit, PostCode } from "../devices/debug-exit/debug-exit.js";
 import type { CharBackend, PlainData, Stateful } from "../devices/device.js";
@@ -27,7 +27,7 @@ import { Serial } from "../devices/serial/serial.js";
 import { TESTDEV_LINES, TESTDEV_MEMORY_BYTES, TestDevice } from "../devices/testdev/testdev.js";
 import type { ScreenImage } from "../devices/vga/screen-image.js";
 import { VBE_PORT_COUNT, VBE_PORTS, VGA_PORT_COUNT, VGA_PORTS, VGA_WINDOW_BYTES, Vga } from "../devices/vga/vga.js";
-import { type AcpiTables, buildAcpiTables, relocateAcpiTables, SCI_IRQ } from "./acpi-tables.js";
+import { type AcpiTables, buildAcpiTables, FACS_OFFSET, relocateAcpiTables, SCI_IRQ } from "./acpi-tables.js";
 import type { Board, BoardBuilder, BoardContext } from "./board.js";
 import {
   ECAM,
@@ -47,10 +47,11 @@ const PM_BASE = 0x600;
 const PM_BYTES = 0x80;
 const VGA_DEVICE = 2;
 const LPC_DEVICE = 0x1f;
-/** SLP_TYP of S5. */
-const SOFT_OFF_TYPE = 0;
 /** Behind the RSDP, in the part of the first MiB that is reserved. */
 const ACPI_TABLES = SYSTEM_ROM + 0x40;
+/** CMOS: why the processor was reset; and what SeaBIOS and its like take for the end of S3. */
+const CMOS_SHUTDOWN = 0x0f;
+const SHUTDOWN_RESUME = 0xfe;
 const SERIAL_IRQ = 4;
 const KEYBOARD_IRQ = 1;
 const MOUSE_IRQ = 12;
@@ -82,6 +83,9 @@ class PcBoard implements Board {
   private readonly ioapic: Ioapic;
   readonly textMode: boolean;
   private readonly pm: PowerManagement;
+  private readonly rtc: Rtc;
+  readonly keptInSleep = ["rtc", "pm"];
+  readonly facs = ACPI_TABLES + FACS_OFFSET;
   private readonly ps2: I8042;
   private readonly vga: Vga | null;
   private readonly coprocessor: Coprocessor;
@@ -120,12 +124,20 @@ class PcBoard implements Board {
       clock,
       lowMemory: ramBelow(context),
       highMemory: ramAbove(context),
+      alarm: () => this.pm.rtcAlarm(),
     });
+    this.rtc = rtc;
     ports.add("rtc", 0x70, 4, rtc);
     const serial = new Serial({ interrupt: router.line(SERIAL_IRQ), clock, backend: context.console });
     ports.add("serial", 0x3f8, 8, serial);
 
-    this.pm = new PowerManagement({ sci: router.line(SCI_IRQ), clock, powerOff: () => power.powerOff() });
+    this.pm = new PowerManagement({
+      sci: router.line(SCI_IRQ),
+      clock,
+      powerOff: () => power.powerOff(),
+      suspend: () => power.suspend(),
+      wake: () => power.wake(),
+    });
     ports.add("acpi pm", PM_BASE, PM_BYTES, this.pm);
     const pirqs: PirqRouter = new PirqRouter({
       line: (gsi) => router.line(gsi),
@@ -212,6 +224,10 @@ class PcBoard implements Board {
     this.ioapic.endOfInterrupt(vector);
   }
 
+  markResume(): void {
+    this.rtc.setCmos(CMOS_SHUTDOWN, SHUTDOWN_RESUME);
+  }
+
   powerButton(): void {
     this.pm.powerButton();
   }
@@ -245,7 +261,8 @@ class PcBoard implements Board {
     return buildAcpiTables({
       cpus,
       pmBase: PM_BASE,
-      softOffType: SOFT_OFF_TYPE,
+      softOffType: SLEEP_TYPE_S5,
+      suspendType: SLEEP_TYPE_S3,
       vga: this.vga !== null,
       pciMmio64: map.pciMmio64,
       pirqOf,

@@ -80,7 +80,7 @@ export class RunLoop extends MachineLoop {
     this.applyInputs();
     clock.fireDue();
     if (this.ending !== null) return this.ending;
-    this.resetIfWanted();
+    this.changeIfWanted();
     this.lookForStops();
     if (this.standstillWanted) {
       await this.stayPaused();

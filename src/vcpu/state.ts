@@ -124,6 +124,8 @@ export interface VcpuState {
   pendingDebug?: bigint;
   /** IGNNE# is asserted, for the x87 error that waits; absent for not. */
   ignoresFloatError?: true;
+  /** A message told of the PIC's interrupt, which was not taken yet; absent for not. */
+  picMessage?: boolean;
   /** Absent: not armed, or a store came. */
   monitor?: MonitorState;
   apic: LocalApicState;

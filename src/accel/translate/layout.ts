@@ -205,6 +205,7 @@ export const APIC_TSC_DEADLINE = 0x2010; // u64
 export const APIC_ESR_LATCH = 0x2018; // u32
 
 // Turns and waiting.
+export const EXTINT_MESSAGE = 0x201c; // u32: an ExtINT message came: the PIC is asked for its vector
 export const YIELDED = 0x2020; // u32: this run left because of a PAUSE
 export const MONITOR_LINE = 0x2024; // u32: wasm offset of the line that MONITOR armed, 0 none: not armed, or written since
 export const MONITOR_INTERRUPTS = 0x2028; // u32: MWAIT's ECX bit 0: an interrupt ends the wait, be it masked or not

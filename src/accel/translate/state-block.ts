@@ -99,6 +99,7 @@ export class StateBlock {
       nmiMasked: this.u32(L.NMI_MASKED) !== 0,
       nmiPending: pendingNmis !== 0,
       ...(pendingNmis === 2 ? { secondNmi: true } : {}),
+      ...(this.u32(L.EXTINT_MESSAGE) !== 0 ? { picMessage: true } : {}),
       sipiVector: sipi === 0xffffffff ? null : sipi,
       runState: RUN_STATES[this.u32(L.RUN_STATE)] ?? "running",
       event: {
@@ -170,6 +171,7 @@ export class StateBlock {
     this.setU32(L.SHADOW, SHADOWS.indexOf(state.interruptShadow));
     this.setU32(L.NMI_MASKED, state.nmiMasked ? 1 : 0);
     this.setU32(L.NMI_PENDING, state.nmiPending ? (state.secondNmi ? 2 : 1) : 0);
+    this.setU32(L.EXTINT_MESSAGE, state.picMessage ? 1 : 0);
     this.setU32(L.SIPI_VECTOR, state.sipiVector ?? 0xffffffff);
     this.setU32(L.RUN_STATE, RUN_STATES.indexOf(state.runState));
     this.setU32(L.EXC_PENDING, EVENT_KINDS.indexOf(state.event.kind));

@@ -11,8 +11,15 @@ function create() {
   const clock = new FakeClock();
   const sci = new FakeLine();
   const offs = { count: 0 };
-  const pm = new PowerManagement({ clock, sci, powerOff: () => offs.count++ });
-  return { clock, sci, offs, pm };
+  const sleep: string[] = [];
+  const pm = new PowerManagement({
+    clock,
+    sci,
+    powerOff: () => offs.count++,
+    suspend: () => sleep.push("suspend"),
+    wake: () => sleep.push("wake"),
+  });
+  return { clock, sci, offs, pm, sleep };
 }
 
 test("the machine is in ACPI mode from power-on", () => {
@@ -71,6 +78,41 @@ test("SLP_EN with the type of S5 switches off; another type does not", () => {
   pm.write(CONTROL, 2, 0x2001);
   assert.equal(offs.count, 1);
   assert.equal(pm.read(CONTROL, 2) & 0x2000, 0, "SLP_EN reads as zero");
+});
+
+test("S3 ends with the power button, and with the RTC's alarm where that is enabled; WAK_STS says so", () => {
+  const { pm, sleep } = create();
+  pm.write(CONTROL, 2, 0x2001 | (1 << 10));
+  assert.deepEqual(sleep, ["suspend"]);
+  pm.rtcAlarm();
+  assert.deepEqual(sleep, ["suspend"]);
+  pm.powerButton();
+  assert.deepEqual(sleep, ["suspend", "wake"]);
+  assert.equal(pm.read(STATUS, 2) & 0x8500, 0x8500);
+  pm.powerButton();
+  assert.deepEqual(sleep, ["suspend", "wake"], "awake already");
+
+  pm.write(STATUS, 2, 0x8500);
+  pm.write(ENABLE, 2, 0x0400);
+  pm.write(CONTROL, 2, 0x2001 | (1 << 10));
+  const other = create();
+  other.pm.restore(pm.save());
+  other.pm.rtcAlarm();
+  assert.deepEqual(other.sleep, ["wake"], "a saved machine sleeps on");
+});
+
+test("an event that would wake the machine keeps it from falling asleep", () => {
+  const { pm, sleep } = create();
+  pm.write(ENABLE, 2, 0x0400);
+  pm.rtcAlarm();
+  pm.write(CONTROL, 2, 0x2001 | (1 << 10));
+  assert.deepEqual(sleep, []);
+});
+
+test("the PM timer has 24 bits", () => {
+  const { clock, pm } = create();
+  clock.advance(10e9);
+  assert.equal(pm.read(TIMER, 4), 35_795_450 % 2 ** 24);
 });
 
 test("SMI by the command port looks set up, so that firmware leaves SMM alone", () => {

@@ -5,7 +5,7 @@
  *     ports.add("acpi pm", 0x600, 0x80, new PowerManagement({ sci: router.line(9), clock, powerOff }));
  */
 import type { BusDevice, ClockTimer, DeviceClock, InterruptLine, PlainData, Stateful } from "../device.js";
-import { byte, dword, list, literal, object, word } from "../state-shape.js";
+import { byte, dword, flag, list, literal, object, optional, word } from "../state-shape.js";
 
 // Offsets from PMBASE.
 const PM1_ENABLE = 0x02;
@@ -24,14 +24,16 @@ const STATUS_BITS = TIMER_STATUS | GLOBAL_STATUS | POWER_BUTTON | RTC_STATUS | W
 
 const SCI_ENABLE = 1 << 0;
 const SLEEP_ENABLE = 1 << 13;
-/** SLP_TYP of S5, as the DSDT's _S5 object says. */
-const SLEEP_TYPE_S5 = 0;
+/** SLP_TYP of S5 and S3, as the DSDT's _S5 and _S3 objects say. */
+export const SLEEP_TYPE_S5 = 0;
+export const SLEEP_TYPE_S3 = 1;
 
 /** SMIs by the command port are "on" for good: firmware reads from it that SMM is not to be set up. */
 const APMC_ENABLE = 1 << 5;
 
 const TIMER_HERTZ = 3_579_545;
-/** The FADT says 24 bits: the status follows bit 23, and software ignores the bits above. */
+/** 24 bits, as the FADT says; the status follows bit 23. */
+const TIMER_MODULUS = 2 ** 24;
 const CARRY_TICKS = 2 ** 23;
 
 const SHAPE = object({
@@ -41,14 +43,18 @@ const SHAPE = object({
   control: word,
   smiEnable: dword,
   gpe: list(byte, GPE0_BYTES),
+  /** The machine is in S3. */
+  asleep: optional(flag),
 });
 
 export interface PowerManagementOptions {
   sci: InterruptLine;
   clock: DeviceClock;
-  /** SLP_TYP of the soft-off state. */
-  softOff?: number;
   powerOff(): void;
+  /** S3: everything but RAM, the real-time clock and these registers loses its power. */
+  suspend(): void;
+  /** Ends S3. */
+  wake(): void;
 }
 
 export class PowerManagement implements BusDevice, Stateful<PlainData> {
@@ -57,6 +63,7 @@ export class PowerManagement implements BusDevice, Stateful<PlainData> {
   private control = SCI_ENABLE;
   private smiEnable = APMC_ENABLE;
   private gpe: number[] = new Array(GPE0_BYTES).fill(0);
+  private asleep = false;
   private readonly timer: ClockTimer;
 
   constructor(private readonly options: PowerManagementOptions) {
@@ -73,10 +80,25 @@ export class PowerManagement implements BusDevice, Stateful<PlainData> {
     this.update();
   }
 
-  /** The power button is pressed. */
+  /** The power button is pressed. It wakes the machine always. */
   powerButton(): void {
     this.status |= POWER_BUTTON;
+    this.wake();
     this.update();
+  }
+
+  /** The real-time clock raises its alarm interrupt. */
+  rtcAlarm(): void {
+    this.status |= RTC_STATUS;
+    if (this.enable & RTC_STATUS) this.wake();
+    this.update();
+  }
+
+  private wake(): void {
+    if (!this.asleep) return;
+    this.asleep = false;
+    this.status |= WAKE_STATUS;
+    this.options.wake();
   }
 
   read(offset: number, size: number): number {
@@ -92,8 +114,8 @@ export class PowerManagement implements BusDevice, Stateful<PlainData> {
   }
 
   save(): PlainData {
-    const { status, enable, control, smiEnable, gpe } = this;
-    return { version: 1, status, enable, control, smiEnable, gpe: [...gpe] };
+    const { status, enable, control, smiEnable, gpe, asleep } = this;
+    return { version: 1, status, enable, control, smiEnable, gpe: [...gpe], ...(asleep ? { asleep } : {}) };
   }
 
   check(state: unknown): void {
@@ -101,8 +123,8 @@ export class PowerManagement implements BusDevice, Stateful<PlainData> {
   }
 
   restore(state: PlainData): void {
-    const { status, enable, control, smiEnable, gpe } = SHAPE.parse(state, "acpi pm");
-    Object.assign(this, { status, enable, control, smiEnable, gpe });
+    const { status, enable, control, smiEnable, gpe, asleep = false } = SHAPE.parse(state, "acpi pm");
+    Object.assign(this, { status, enable, control, smiEnable, gpe, asleep });
     if (status & TIMER_STATUS) this.timer.cancel();
     else this.timer.arm(this.nextCarry());
     this.update();
@@ -113,9 +135,8 @@ export class PowerManagement implements BusDevice, Stateful<PlainData> {
     return size === 4 ? shifted : shifted % 256 ** size;
   }
 
-  /** The PM timer, 32 bits. */
   private count(): number {
-    return Math.floor((this.options.clock.now() * TIMER_HERTZ) / 1e9) % 2 ** 32;
+    return Math.floor((this.options.clock.now() * TIMER_HERTZ) / 1e9) % TIMER_MODULUS;
   }
 
   // TMR_STS is set when bit 23 changes.
@@ -147,8 +168,7 @@ export class PowerManagement implements BusDevice, Stateful<PlainData> {
     else if (offset < PM1_CONTROL + 2) {
       const value = place(PM1_CONTROL, this.control);
       this.control = (value & ~SLEEP_ENABLE) | SCI_ENABLE;
-      if (value & SLEEP_ENABLE && ((value >> 10) & 7) === (this.options.softOff ?? SLEEP_TYPE_S5))
-        this.options.powerOff();
+      if (value & SLEEP_ENABLE) this.sleep((value >> 10) & 7);
     } else if (offset >= GPE0 && offset < GPE0 + GPE0_BYTES) {
       const index = offset - GPE0;
       // The first half is status (written ones clear), the second enable.
@@ -156,6 +176,15 @@ export class PowerManagement implements BusDevice, Stateful<PlainData> {
     } else if (offset >= SMI_ENABLE && offset < SMI_ENABLE + 4)
       this.smiEnable = (place(SMI_ENABLE, this.smiEnable) | APMC_ENABLE) >>> 0;
     this.update();
+  }
+
+  private sleep(type: number): void {
+    if (type === SLEEP_TYPE_S5) this.options.powerOff();
+    // What would wake the machine is there already: it does not fall asleep.
+    else if (type === SLEEP_TYPE_S3 && !(this.status & this.enable & (POWER_BUTTON | RTC_STATUS))) {
+      this.asleep = true;
+      this.options.suspend();
+    }
   }
 
   private update(): void {

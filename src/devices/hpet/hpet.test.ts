@@ -105,6 +105,23 @@ test("legacy replacement: timers 0 and 1 take over interrupts 0 and 8, and the P
   assert.equal(pitLine.level, true);
 });
 
+test("a periodic comparator set by writes of 8 bytes, as a 64-bit program does it", () => {
+  const { clock, read, write, line } = create();
+  const wide = (offset: number, value: bigint) => {
+    write(offset, Number(value & 0xffff_ffffn));
+    write(offset + 4, Number(value >> 32n));
+  };
+  // Enabled, periodic, the next write sets the accumulator.
+  write(timer(0, CONFIG), (20 << 9) | 0x4c);
+  wide(timer(0, COMPARATOR), 2000n);
+  wide(timer(0, COMPARATOR), 3000n);
+  assert.deepEqual([read(timer(0, COMPARATOR)), read(timer(0, COMPARATOR) + 4)], [2000, 0]);
+  write(CONFIGURATION, 1);
+  clock.advance(2000 * TICK_NS);
+  assert.equal(line(20).edges, 1);
+  assert.deepEqual([read(timer(0, COMPARATOR)), read(timer(0, COMPARATOR) + 4)], [5000, 0]);
+});
+
 test("FSB delivery sends a message instead", () => {
   const { clock, sent, write } = create();
   write(timer(2, CONFIG), 0x4004);

@@ -5,7 +5,20 @@
  *     mmio.add("hpet", 0xfed00000, 0x400, new Hpet({ lines: (gsi) => router.line(gsi), clock, msi: router }));
  */
 import type { BusDevice, ClockTimer, DeviceClock, InterruptLine, MsiSink, PlainData, Stateful } from "../device.js";
-import { dword, finite, integer, list, literal, nullable, object, time, wideText, word } from "../state-shape.js";
+import {
+  dword,
+  finite,
+  flag,
+  integer,
+  list,
+  literal,
+  nullable,
+  object,
+  optional,
+  time,
+  wideText,
+  word,
+} from "../state-shape.js";
 
 const CAPABILITIES = 0x000;
 const CONFIGURATION = 0x010;
@@ -38,6 +51,8 @@ const T_FSB_ENABLE = 1 << 14;
 const T_CAN_FSB = 1 << 15;
 /** A periodic comparator interrupts no more often than this, so that a guest cannot keep the host busy with it. */
 const MIN_INTERVAL_NS = 20_000;
+/** The high half of the counter read so soon after the low half is of the same read. */
+const LATCH_NS = 1000;
 const T_WRITABLE = T_LEVEL | T_ENABLE | T_PERIODIC | T_SET_VALUE | T_32BIT | (31 << T_ROUTE_SHIFT) | T_FSB_ENABLE;
 /** GSIs that a comparator may be routed to: 20-23, which no ISA device has. */
 const ROUTES = 0x00f00000;
@@ -57,6 +72,7 @@ const SHAPE = object({
       fsbValue: dword,
       fsbAddress: dword,
       deadline: nullable(finite),
+      highFollows: optional(flag),
     }),
     TIMER_COUNT,
   ),
@@ -71,6 +87,8 @@ interface Comparator {
   fsbAddress: number;
   /** Clock time at which `timer` fires, or null. */
   deadline: number | null;
+  /** A write of 8 bytes is under way: its low half went to the comparator, and its high half is to go there too. */
+  highFollows: boolean;
   timer: ClockTimer;
 }
 
@@ -88,6 +106,8 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
   private base = 0n;
   /** Clock time at which counting began, or null. */
   private started: number | null = null;
+  /** The counter when its low half was read, and when that was. */
+  private latched = { value: 0n, at: Number.NEGATIVE_INFINITY };
   private readonly timers: Comparator[];
   private readonly wires = new Map<number, InterruptLine>();
   /** Lines of the PIT and the RTC, which legacy replacement cuts off. */
@@ -101,6 +121,7 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
       fsbValue: 0,
       fsbAddress: 0,
       deadline: null,
+      highFollows: false,
       timer: options.clock.timer(() => this.expire(index)),
     }));
   }
@@ -141,13 +162,14 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
       status: this.status,
       base: this.base.toString(),
       started: this.started,
-      timers: this.timers.map(({ config, comparator, period, fsbValue, fsbAddress, deadline }) => ({
+      timers: this.timers.map(({ config, comparator, period, fsbValue, fsbAddress, deadline, highFollows }) => ({
         config,
         comparator: comparator.toString(),
         period: period.toString(),
         fsbValue,
         fsbAddress,
         deadline,
+        ...(highFollows ? { highFollows } : {}),
       })),
     };
   }
@@ -166,6 +188,7 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
       timer.period = BigInt(saved.period);
       timer.fsbValue = saved.fsbValue;
       timer.fsbAddress = saved.fsbAddress;
+      timer.highFollows = saved.highFollows ?? false;
       this.setDeadline(timer, saved.deadline);
       if (timer.config & T_LEVEL) this.wire(index)?.set((status & (1 << index)) !== 0);
     }
@@ -188,8 +211,13 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
         return high ? 0 : this.config;
       case INTERRUPT_STATUS:
         return high ? 0 : this.status;
-      case COUNTER:
+      case COUNTER: {
+        // The halves of a read of 8 bytes belong together.
+        const now = this.options.clock.now();
+        if (high && now - this.latched.at <= LATCH_NS) return half(this.latched.value);
+        if (!high) this.latched = { value: this.counter(), at: now };
         return half(this.counter());
+      }
       default: {
         const index = Math.floor((offset - TIMERS) / TIMER_BYTES);
         const timer = offset >= TIMERS ? this.timers[index] : undefined;
@@ -226,6 +254,7 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
 
   private writeCounter(high: boolean, value: number): void {
     // Meant to be written while it stands still; a running one goes on from the new value.
+    this.latched.at = Number.NEGATIVE_INFINITY;
     const now = this.counter();
     this.base = high ? (now & 0xffffffffn) | (BigInt(value) << 32n) : (now & ~0xffffffffn) | BigInt(value);
     if (this.started !== null) this.started = this.options.clock.now();
@@ -241,6 +270,7 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
         if (high) return;
         this.wire(index)?.set(false);
         timer.config = value & T_WRITABLE;
+        timer.highFollows = false;
         if (timer.config & T_32BIT) timer.comparator &= 0xffffffffn;
         this.arm(index);
         return;
@@ -248,9 +278,11 @@ export class Hpet implements BusDevice, Stateful<PlainData> {
         const replace = (old: bigint) =>
           high ? (old & 0xffffffffn) | (BigInt(value) << 32n) : (old & ~0xffffffffn) | BigInt(value);
         if (timer.config & T_32BIT && high) return;
-        if (!(timer.config & T_PERIODIC) || timer.config & T_SET_VALUE) timer.comparator = replace(timer.comparator);
+        const set = (timer.config & T_SET_VALUE) !== 0 || (high && timer.highFollows);
+        if (!(timer.config & T_PERIODIC) || set) timer.comparator = replace(timer.comparator);
         if (timer.config & T_PERIODIC) timer.period = replace(timer.period);
-        if (high || timer.config & T_32BIT || timer.config & T_PERIODIC) timer.config &= ~T_SET_VALUE;
+        timer.highFollows = set && !high;
+        timer.config &= ~T_SET_VALUE;
         this.arm(index);
         return;
       }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { InterruptMessage } from "../../vcpu/accelerator.js";
+import { BROADCAST, type InterruptMessage } from "../../vcpu/accelerator.js";
 import { FakeClock } from "../testing/fake-clock.js";
 import { checkAccesses, checkHostileStates, type Subject } from "../testing/properties.js";
 import { Ioapic } from "./ioapic.js";
@@ -11,7 +11,13 @@ const REMOTE_IRR = 0x4000;
 
 function create() {
   const messages: InterruptMessage[] = [];
-  const ioapic = new Ioapic({ deliver: (message) => messages.push(message) });
+  const absent = { value: false };
+  const ioapic = new Ioapic({
+    deliver: (message) => {
+      messages.push(message);
+      return !absent.value;
+    },
+  });
   const lines = Array.from({ length: 24 }, (_, pin) => ioapic.line(pin));
   const get = (index: number): number => {
     ioapic.write(0x00, 4, index);
@@ -26,7 +32,7 @@ function create() {
     set(0x10 + pin * 2, low);
   };
   const entry = (pin: number): number => get(0x10 + pin * 2);
-  return { ioapic, messages, lines, get, set, route, entry };
+  return { ioapic, messages, lines, get, set, route, entry, absent };
 }
 
 test("identification: version 0x20 with 24 entries, all masked at power-on", () => {
@@ -35,6 +41,33 @@ test("identification: version 0x20 with 24 entries, all masked at power-on", () 
   set(0, 0x0500_0000);
   assert.equal(get(0), 0x0500_0000);
   assert.equal(entry(23), MASKED);
+});
+
+test("remote IRR is set by a local APIC that takes the message", () => {
+  const { lines, route, entry, absent, messages } = create();
+  absent.value = true;
+  route(5, LEVEL | 0x51, 0x0700_0000);
+  lines[5].set(true);
+  assert.equal(entry(5) & REMOTE_IRR, 0);
+  absent.value = false;
+  route(5, LEVEL | 0x51);
+  assert.equal(entry(5) & REMOTE_IRR, REMOTE_IRR);
+  assert.equal(messages.length, 2);
+});
+
+test("destination ff is everybody, and a pin can carry an NMI, INIT or the PIC's interrupts", () => {
+  const { lines, route, messages } = create();
+  for (const [mode, name] of [
+    [4, "nmi"],
+    [5, "init"],
+    [7, "extint"],
+    [2, "smi"],
+  ] as const) {
+    route(6, mode << 8, 0xff00_0000);
+    lines[6].set(true);
+    lines[6].set(false);
+    assert.deepEqual([messages.at(-1)?.deliveryMode, messages.at(-1)?.destination], [name, BROADCAST]);
+  }
 });
 
 test("an edge becomes one message, to the destination and with the mode of its entry", () => {

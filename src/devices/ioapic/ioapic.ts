@@ -38,8 +38,8 @@ const SHAPE = object({
 });
 
 export interface IoapicOptions {
-  /** Sends a message to the local APICs. */
-  deliver(message: InterruptMessage): void;
+  /** Sends a message to the local APICs. False where none took it. */
+  deliver(message: InterruptMessage): boolean;
   /** What a pin sends from now on; null: it is masked. */
   routed?(pin: number, message: InterruptMessage | null): void;
 }
@@ -154,12 +154,13 @@ export class Ioapic implements BusDevice, Stateful<PlainData> {
   private serve(pin: number): void {
     const entry = this.low[pin] ?? 0;
     if (!(this.pins & (1 << pin)) || entry & (MASKED | REMOTE_IRR)) return;
+    // First, because the end of the interrupt may come from inside; then back where no local APIC took it.
     this.low[pin] = entry | REMOTE_IRR;
-    this.send(pin);
+    if (!this.send(pin)) this.low[pin] = (this.low[pin] ?? 0) & ~REMOTE_IRR;
   }
 
-  private send(pin: number): void {
-    this.options.deliver(this.message(pin));
+  private send(pin: number): boolean {
+    return this.options.deliver(this.message(pin));
   }
 
   private message(pin: number): InterruptMessage {

@@ -109,6 +109,8 @@ export interface RtcOptions {
   clock: DeviceClock;
   /** ISA interrupt 8. */
   interrupt: InterruptLine;
+  /** The alarm interrupt is raised. */
+  alarm?(): void;
   /** RAM below 4 GiB and from 4 GiB on, in bytes: firmware reads their sizes from CMOS. */
   lowMemory: number;
   highMemory: number;
@@ -116,6 +118,8 @@ export interface RtcOptions {
 
 export class Rtc implements BusDevice, Stateful<RtcState> {
   private state: RtcState;
+  /** The alarm interrupt is asserted. */
+  private alarmed = false;
   private readonly timer: ClockTimer;
 
   constructor(private readonly options: RtcOptions) {
@@ -210,6 +214,7 @@ export class Rtc implements BusDevice, Stateful<RtcState> {
 
   restore(state: RtcState): void {
     this.state = SHAPE.parse(state, "rtc");
+    this.alarmed = (this.state.flags & this.state.cmos[REGISTER_B] & B_ALARM) !== 0;
     this.driveLine();
     this.arm(this.state.deadline);
   }
@@ -404,6 +409,9 @@ export class Rtc implements BusDevice, Stateful<RtcState> {
     const { flags, cmos, seenSecond, seenTick } = this.state;
     const enabled = cmos[REGISTER_B] & INTERRUPTS;
     this.driveLine();
+    const alarmed = (flags & enabled & B_ALARM) !== 0;
+    if (alarmed && !this.alarmed) this.options.alarm?.();
+    this.alarmed = alarmed;
     // Timers only for what would raise an interrupt that is not pending yet.
     const wanted = enabled & ~flags;
     let deadline = Number.POSITIVE_INFINITY;

@@ -102,6 +102,7 @@ export const VCPU_SHAPE: Shape<VcpuState> = object({
     payload: nullable(u64),
   }),
   pendingDebug: optional(u64),
+  picMessage: optional(flag),
   monitor: optional(object({ line: integer(0, 2 ** 52 - 1), interrupts: flag })),
   apic: object({
     registers: list(dword, 64),

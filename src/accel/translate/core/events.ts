@@ -5,7 +5,7 @@ import {
   DEBUG_STEP, DEBUG_WATCHPOINTS, DELIVERING, DELIVERING_KIND, DR, DS, ES, EVENT_EXCEPTION, EVENT_INTERRUPT, EVENT_NMI,
   EVENT_SOFTWARE, EXC_ERROR, EXC_HAS_ERROR, EXC_PAYLOAD, EXC_PENDING, EXC_VECTOR, EXIT_BREAKPOINT, EXIT_BUDGET,
   EXIT_DETAIL, EXIT_HALT, EXIT_INTERCEPT, EXIT_LENGTH, EXIT_REASON, EXIT_REQUEST, EXIT_SHUTDOWN, EXIT_STEP,
-  EXIT_WATCHPOINT, EXTINT, FS, GPR, GS, IDTR_BASE, IDTR_LIMIT, INTERCEPT_EXCEPTIONS, INTERRUPT_CHECK, MONITOR_INTERRUPTS, MONITOR_LINE, NMI_MASKED, NMI_PENDING,
+  EXIT_WATCHPOINT, EXTINT_MESSAGE, FS, GPR, GS, IDTR_BASE, IDTR_LIMIT, INTERCEPT_EXCEPTIONS, INTERRUPT_CHECK, MONITOR_INTERRUPTS, MONITOR_LINE, NMI_MASKED, NMI_PENDING,
   REMAINING, REPEATING, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SIPI_VECTOR, SS, STEPPING, STEP_TRAP,
   TR, WATCH_HIT, MAX_VCPUS, TLB, VCPU_BASE, VCPU_STRIDE,
 } from "../layout";
@@ -13,7 +13,7 @@ import { count } from "./blocks";
 import { DB, DE, DF, GP, NP, PF, SSF, TS, raiseError } from "./exceptions";
 import { IF, NT, RF, TF, VM, getFlags, setFlags } from "./flags";
 import { hostAcknowledgePic, unwind } from "./host";
-import { apicAcknowledge, apicPendingVector, apicTakesExtInt, apicWantsAttention } from "./lapic";
+import { apicAcknowledge, apicPendingVector, apicExtInt, apicWantsAttention } from "./lapic";
 import { sysRead16, sysRead32, sysRead64, sysWrite16, sysWrite32, sysWrite64, write64 } from "./memory";
 import { is64, isLongMode, isProtected, refreshMode } from "./mode";
 import { canonical, probeWrite, probeWriteSystem } from "./mmu";
@@ -85,7 +85,8 @@ export function attention(cpu: usize): u32 {
     if (vector >= 0) {
       count(cpu, COUNT_INTERRUPTS);
       deliver(cpu, <u32>apicAcknowledge(cpu), EVENT_INTERRUPT, false, 0);
-    } else if (load<u32>(cpu, EXTINT) != 0 && apicTakesExtInt(cpu)) {
+    } else if (apicExtInt(cpu)) {
+      store<u32>(cpu, 0, EXTINT_MESSAGE);
       count(cpu, COUNT_INTERRUPTS);
       deliver(cpu, hostAcknowledgePic(cpu) & 0xff, EVENT_INTERRUPT, false, 0);
     }

@@ -4,7 +4,7 @@
 // The timer counts at 1 GHz before its divider. It is not ticked: the count follows from the clock
 // time at which it was loaded.
 import {
-  APIC, APIC_ESR_LATCH, APIC_TIMER_DEADLINE, APIC_TIMER_START, APIC_TSC_DEADLINE, EXIT_REQUEST, EXTINT,
+  APIC, APIC_ESR_LATCH, APIC_TIMER_DEADLINE, APIC_TIMER_START, APIC_TSC_DEADLINE, EXIT_REQUEST, EXTINT, EXTINT_MESSAGE,
   INTERRUPT_CHECK, MSR_APIC_BASE, NMI_MASKED, NMI_PENDING, RUN_STATE, SIPI_VECTOR, VCPU_ID,
 } from "../layout";
 import { FEATURE_X2APIC } from "../feature-bits";
@@ -252,6 +252,9 @@ export function apicAccept(cpu: usize, vector: u32, deliveryMode: u32, level: u3
       if (level != 0) setBit(cpu, TMR, vector);
       else clearBit(cpu, TMR, vector);
       break;
+    case DELIVERY_EXTINT:
+      store<u32>(cpu, 1, EXTINT_MESSAGE);
+      break;
     default:
       return 0;
   }
@@ -286,8 +289,10 @@ export function apicPriority(cpu: usize): u32 {
   return softwareEnabled(cpu) ? processorPriority(cpu) : 0x100;
 }
 
-/** Whether the PIC's INTR reaches the core: the APIC is off, or LINT0 is an open ExtINT input. */
-export function apicTakesExtInt(cpu: usize): bool {
+/** Whether the PIC has something for this processor: by LINT0 as an open ExtINT input, as the INTR pin where the APIC is off, or by a message. */
+export function apicExtInt(cpu: usize): bool {
+  if (load<u32>(cpu, EXTINT_MESSAGE) != 0) return true;
+  if (load<u32>(cpu, EXTINT) == 0) return false;
   if (!enabled(cpu)) return true;
   const lint0 = register(cpu, LVT_LINT0);
   return (lint0 & LVT_MASKED) == 0 && ((lint0 >> 8) & 7) == DELIVERY_EXTINT;
@@ -674,5 +679,5 @@ export function apicWriteMsr(cpu: usize, index: u32, value: u64): bool {
 
 /** Whether something would end a HLT now: NMI, an open interrupt, INIT or SIPI. RFLAGS.IF is the caller's to look at. */
 export function apicWantsAttention(cpu: usize): bool {
-  return apicPendingVector(cpu) >= 0 || (load<u32>(cpu, EXTINT) != 0 && apicTakesExtInt(cpu));
+  return apicPendingVector(cpu) >= 0 || apicExtInt(cpu);
 }
