@@ -6,8 +6,8 @@
  *     const outcome = await machine.start();
  */
 import { writeBiosDataArea } from "../boot/bios-data-area.js";
-import { enterAtWakingVector } from "../boot/boot-state.js";
 import type { BootImage } from "../boot/boot-image.js";
+import { enterAtWakingVector } from "../boot/boot-state.js";
 import type { CharBackend, PlainData } from "../devices/device.js";
 import { StateError } from "../devices/device.js";
 import { makeCode } from "../devices/ps2/key-codes.js";
