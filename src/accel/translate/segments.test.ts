@@ -415,3 +415,19 @@ test("CR0 and CR4 refuse what the architecture forbids", async () => {
     cpu.close();
   }
 });
+
+test("an instruction on two pages takes its operand from its segment, like any other", async () => {
+  for (const mode of ["protected", "long"] as const) {
+    const cpu = machine({ mode });
+    // The operand's displacement begins the second page.
+    const code = ".fill 0xffd, 1, 0x90; mov ecx, fs:[0x20]; mov edx, fs:[0x24]";
+    cpu.memory.write32(0xa020, 0x11223344);
+    cpu.memory.write32(0xa024, 0x55667788);
+    const { registers, fault } = await cpu.run(code, {}, (state) => {
+      state.segments.fs = { ...state.segments.fs, base: 0xa000n };
+    });
+    assert.equal(fault, null);
+    assert.deepEqual([registers.rcx, registers.rdx], [0x11223344n, 0x55667788n], mode);
+    cpu.close();
+  }
+});
