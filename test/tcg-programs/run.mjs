@@ -64,7 +64,11 @@ function runNatively(name) {
   const path = values.dir.startsWith("/") ? join(values.dir, name) : program;
   const { stdout } = spawnSync("sh", ["-c", script, "sh", path], { encoding: "utf8" });
   const output = readFileSync(join(scratch, "out"));
-  return { code: Number(stdout.trim().split("\n").at(-1)), output, md5: createHash("md5").update(output).digest("hex") };
+  return {
+    code: Number(stdout.trim().split("\n").at(-1)),
+    output,
+    md5: createHash("md5").update(output).digest("hex"),
+  };
 }
 
 const native = new Map();
@@ -138,7 +142,9 @@ try {
     const same = Number(code) === expected.code && (sameOutput || expected.varies);
     if (!same) failures++;
     const show = (exit, sum) => `${exit} ${expected.varies ? "(varies)" : sum.slice(0, 8)}`;
-    console.log(`| ${[name, show(expected.code, expected.md5), show(code, md5), same ? "same" : "**differs**"].join(" | ")} |`);
+    console.log(
+      `| ${[name, show(expected.code, expected.md5), show(code, md5), same ? "same" : "**differs**"].join(" | ")} |`,
+    );
   }
   await running.sees(/ALL-DONE/);
   await running.exited;
