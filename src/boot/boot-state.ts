@@ -7,6 +7,7 @@ import type { LocalApicState, SegmentState, VcpuState } from "../vcpu/state.js";
 
 /** Guest-physical addresses of what the loaders leave below 640 KiB. All are below the kernel and free for it to reuse. */
 export const BOOT_GDT = 0x6000;
+export const BOOT_GDT_END = 0x6030;
 export const BOOT_PARAMS = 0x7000;
 export const BOOT_STACK_TOP = 0x8ff0;
 export const BOOT_PAGE_TABLES = 0x9000;

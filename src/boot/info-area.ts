@@ -1,6 +1,6 @@
 import type { GuestMemory } from "../guest-memory/guest-memory.js";
 import { BootFileError } from "./boot-file-error.js";
-import { BOOT_GDT, BOOT_INFO, BOOT_INFO_END } from "./boot-state.js";
+import { BOOT_GDT, BOOT_GDT_END, BOOT_INFO, BOOT_INFO_END } from "./boot-state.js";
 import type { ElfFile } from "./elf.js";
 
 /** Hands out room in the area for information structures and fills it. */
@@ -34,7 +34,8 @@ export class InfoArea {
 /** @throws BootFileError where a segment lies over what the loader leaves in low memory */
 export function keepClearOfBootArea(elf: ElfFile): void {
   for (const { physical, memorySize } of elf.segments) {
-    if (physical < BOOT_INFO_END && physical + memorySize > BOOT_GDT) {
+    const over = (start: number, end: number) => physical < end && physical + memorySize > start;
+    if (over(BOOT_GDT, BOOT_GDT_END) || over(BOOT_INFO, BOOT_INFO_END)) {
       const range = `0x${physical.toString(16)}-0x${(physical + memorySize - 1).toString(16)}`;
       throw new BootFileError(elf.name, `loads at ${range}, over the loader's own tables`);
     }
