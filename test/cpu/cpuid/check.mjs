@@ -25,7 +25,7 @@ const LINUX = {
   page1gb: "pdpe1gb",
   lahf64: "lahf_lm",
   lzcnt: "abm",
-  prefetchw: "3dnowprefetch",
+  prefetchw: null,
   ffxsr: "fxsr_opt",
   osxsave: null,
   ospke: null,

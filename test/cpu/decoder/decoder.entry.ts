@@ -3,6 +3,7 @@ import { decode } from "../../../src/accel/translate/core/decoder";
 import { REC_BYTES } from "../../../src/accel/translate/core/record";
 
 export { sseDecode } from "../../../src/accel/translate/core/sse-decode";
+export { vexDecode } from "../../../src/accel/translate/core/vex-decode";
 
 /**
  * Decodes `count` instructions, 16 bytes apart from `from` on, into records from `records` on and what decode answers,

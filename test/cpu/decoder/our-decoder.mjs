@@ -54,7 +54,8 @@ export async function loadDecoder() {
     /** Where its records are. */
     records: new DataView(memory.buffer, records, BATCH * RECORD),
     answers: new Uint8Array(memory.buffer, answers, BATCH),
-    sseDecode: instance.exports.sseDecode,
+    sseDecode: (...parts) => BigInt.asUintN(64, instance.exports.sseDecode(...parts)),
+    vexDecode: (...parts) => BigInt.asUintN(64, instance.exports.vexDecode(...parts)),
     /** @param model features (words) and vendor of a CPU model */
     setModel({ features, vendor }) {
       features.forEach((word, index) => {
