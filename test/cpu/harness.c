@@ -9,8 +9,11 @@
  * next case's registers into the signal frame and returns, which enters the case. Each case ends by
  * a fault or an INT3. While cases run, FS and GS belong to them: nothing here may use thread-local
  * storage between enter() and leave().
+ *
+ * 32-bit code runs in the same 64-bit process, by its code segment: Linux's handlers return to it, too.
  */
 #define _GNU_SOURCE
+#include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -32,6 +35,10 @@ enum {
   DATA_BYTES = 3 * PAGE,
   FS_BASE = DATA_BASE + 0x800,
   GS_BASE = DATA_BASE + 0x1400,
+  FS_SELECTOR = 0x07, /* of the local descriptor table */
+  GS_SELECTOR = 0x0f,
+  USER32_CS = 0x23, /* Linux's */
+  USER_SS = 0x2b,
   FPU_BYTES = 416, /* the part of the FXSAVE image that holds registers */
   XSAVE_MAGIC_AT = 464, /* Linux's mark in the signal frame: an XSAVE image follows the FXSAVE one */
   XSAVE_MAGIC = 0x46505853,
@@ -45,7 +52,7 @@ enum {
 #define FLAGS_MASK 0x40cd5ull
 
 struct header {
-  uint32_t magic, count;
+  uint32_t magic, count, bits, unused;
 };
 
 struct testcase {
@@ -60,7 +67,8 @@ struct result {
   uint32_t trap, error;
   uint64_t cr2;
   uint32_t changed, unused;
-  uint8_t pad[88];
+  uint16_t segments[6];
+  uint8_t pad[76];
   uint8_t fpu[512], xsave_header[64], ymm[YMM_BYTES];
 };
 
@@ -94,6 +102,25 @@ static uint64_t *avx_state(uint8_t *fpu) {
   return magic == XSAVE_MAGIC && (features & 4) != 0 ? (uint64_t *)(fpu + XSTATE_BV) : NULL;
 }
 
+#define GET_SEGMENT(name) ({ uint16_t selector_; __asm__ volatile("mov %%" #name ", %0" : "=r"(selector_)); selector_; })
+#define SET_SEGMENT(name, selector) __asm__ volatile("mov %0, %%" #name : : "r"((uint32_t)(selector)) : "memory")
+
+/* DS, ES, FS and GS as each case begins with them. */
+static void set_segments(void) {
+  if (head.bits == 32) {
+    SET_SEGMENT(ds, USER_SS);
+    SET_SEGMENT(es, USER_SS);
+    SET_SEGMENT(fs, FS_SELECTOR);
+    SET_SEGMENT(gs, GS_SELECTOR);
+    return;
+  }
+  SET_SEGMENT(ds, 0);
+  SET_SEGMENT(es, 0);
+  /* Setting a base sets the selector to 0. */
+  set_base(ARCH_SET_FS, FS_BASE);
+  set_base(ARCH_SET_GS, GS_BASE);
+}
+
 static void take_result(ucontext_t *context, uint32_t trap) {
   struct result *result = (struct result *)(output + output_used);
   output_used += sizeof *result;
@@ -109,6 +136,14 @@ static void take_result(ucontext_t *context, uint32_t trap) {
   memcpy(result->fpu, fpu, FPU_BYTES);
   const uint64_t *present = avx_state(fpu);
   if (present != NULL && (*present & 4) != 0) memcpy(result->ymm, fpu + YMM_AT, YMM_BYTES);
+  uint64_t selectors = (uint64_t)from[REG_CSGSFS];
+  result->segments[0] = GET_SEGMENT(ds);
+  result->segments[1] = GET_SEGMENT(es);
+  result->segments[2] = GET_SEGMENT(fs);
+  result->segments[3] = GET_SEGMENT(gs);
+  result->segments[4] = (uint16_t)selectors;
+  result->segments[5] = (uint16_t)(selectors >> 48);
+  set_segments();
   const uint64_t *now = (const uint64_t *)DATA_BASE, *before = (const uint64_t *)template_pages;
   if (memcmp(now, before, WRITABLE_BYTES) == 0) return;
   for (size_t i = 0; i < WRITABLE_BYTES / 8; i++) {
@@ -127,6 +162,9 @@ static void load_case(ucontext_t *context, const struct testcase *next) {
   greg_t *to = context->uc_mcontext.gregs;
   for (int i = 0; i < 16; i++) to[gregs[i]] = (greg_t)next->gpr[i];
   to[REG_RIP] = (greg_t)next->rip;
+  uint64_t code = head.bits == 32 ? USER32_CS : (uint64_t)home[REG_CSGSFS] & 0xffff;
+  uint64_t stack = head.bits == 32 ? USER_SS : (uint64_t)home[REG_CSGSFS] >> 48;
+  to[REG_CSGSFS] = (greg_t)(code | (stack << 48));
   to[REG_EFL] = (greg_t)((next->rflags & FLAGS_MASK) | 0x202);
   uint8_t *fpu = (uint8_t *)context->uc_mcontext.fpregs;
   memcpy(fpu, next->fpu, FPU_BYTES);
@@ -185,9 +223,18 @@ static void read_all(void *to, size_t size) {
   exit(1);
 }
 
+/* A writable data segment of 4 GiB in the local descriptor table. */
+static void describe_segment(unsigned selector, unsigned base) {
+  struct user_desc descriptor = {.entry_number = selector >> 3, .base_addr = base, .limit = 0xfffff, .seg_32bit = 1,
+                                 .limit_in_pages = 1};
+  if (syscall(SYS_modify_ldt, 0x11, &descriptor, sizeof descriptor) == 0) return;
+  perror("modify_ldt");
+  exit(1);
+}
+
 int main(void) {
   read_all(&head, sizeof head);
-  if (head.magic != 0x33565243) {
+  if (head.magic != 0x34565243) {
     fprintf(stderr, "not a batch\n");
     return 1;
   }
@@ -212,11 +259,15 @@ int main(void) {
   struct itimerval timer = {{0, 500000}, {0, 500000}};
   setitimer(ITIMER_REAL, &timer, NULL);
 
+  if (head.bits == 32) {
+    describe_segment(FS_SELECTOR, FS_BASE);
+    describe_segment(GS_SELECTOR, GS_BASE);
+  }
   uint64_t thread_pointer;
   syscall(SYS_arch_prctl, ARCH_GET_FS, &thread_pointer);
-  set_base(ARCH_SET_FS, FS_BASE);
-  set_base(ARCH_SET_GS, GS_BASE);
+  set_segments();
   __asm__ volatile("int3" ::: "memory", "cc");
+  SET_SEGMENT(gs, 0);
   set_base(ARCH_SET_FS, thread_pointer);
 
   timer = (struct itimerval){0};

@@ -1,4 +1,4 @@
-// npm run test:cpu -- [--cases N] [--seed S] [--table integer|sse|mmx|x87|bmi|avx|encodings]... [--failures N]
+// npm run test:cpu -- [--cases N] [--seed S] [--bits 64|32] [--table integer|sse|mmx|x87|bmi|avx|encodings]... [--failures N]
 // Generated instruction sequences on the CPU of this machine and on the interpreter, compared.
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -9,6 +9,7 @@ const { values } = parseArgs({
     cases: { type: "string", default: "200000" },
     seed: { type: "string", default: "1" },
     table: { type: "string", multiple: true },
+    bits: { type: "string", default: "64" },
     failures: { type: "string", default: "20" },
   },
 });
@@ -23,6 +24,7 @@ const terminal = process.stderr.isTTY;
 const result = await runDifferential({
   accelerator: createInterpreter(core),
   tables,
+  bits: Number(values.bits),
   cases: Number(values.cases),
   seed: Number(values.seed),
   maxFailures: Number(values.failures),
@@ -30,10 +32,12 @@ const result = await runDifferential({
 });
 if (terminal) process.stderr.write("\r\x1b[K");
 for (const failure of result.failures) {
-  console.log(`\nmismatch: --table ${failure.table} --seed ${failure.seed}, case ${failure.index}`);
+  console.log(
+    `\nmismatch: --bits ${values.bits} --table ${failure.table} --seed ${failure.seed}, case ${failure.index}`,
+  );
   for (const line of failure.instructions) console.log(`  ${line}`);
   for (const line of failure.differences) console.log(`    ${line}`);
   for (const line of failure.registers) console.log(`      ${line}`);
 }
-console.log(`${result.cases} cases of ${tables.join(", ")}: ${result.failures.length} mismatches`);
+console.log(`${result.cases} ${values.bits}-bit cases of ${tables.join(", ")}: ${result.failures.length} mismatches`);
 process.exit(result.failures.length === 0 ? 0 : 1);

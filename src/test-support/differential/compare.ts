@@ -5,6 +5,7 @@ import { AF, ARITH, CF, DF, OF, PF, SF, ZF } from "./instruction.js";
 import {
   CODE_BASE,
   CODE_BYTES,
+  type CodeBits,
   DATA_BASE,
   DATA_BYTES,
   FPU_MXCSR,
@@ -26,12 +27,15 @@ const PAGE_FAULT = 14;
 const ALIGNMENT = 17;
 /** From the FXSAVE image to the upper halves of the YMM registers. */
 const YMM_AT = RESULT.ymm - RESULT.fpu;
+const SEGMENT_NAMES = ["ds", "es", "fs", "gs", "cs", "ss"];
 const CODE_END = BigInt(CODE_BASE + CODE_BYTES);
 /** RCPPS and RSQRTPS: relative error at most 1.5 * 2^-12, on each side. */
 const APPROXIMATION = 3 * 2 ** -12;
 
-export function compare(generated: GeneratedCase, native: Outcome, guest: Outcome): string[] {
+export function compare(generated: GeneratedCase, native: Outcome, guest: Outcome, bits: CodeBits): string[] {
   const differences: string[] = [];
+  // What the upper halves of general registers hold after 32-bit code is not defined.
+  const wide = bits === 64;
   const n = native.record;
   const g = guest.record;
   const trap = n.readUInt32LE(RESULT.trap);
@@ -45,6 +49,8 @@ export function compare(generated: GeneratedCase, native: Outcome, guest: Outcom
   // Where a masked move faults, and what it did before, differs from processor to processor; so does what ENTER touches.
   if (faulting?.spec.name.includes("maskmov")) return [];
   if (faulting?.spec.name === "enter" && trap === ALIGNMENT) return [];
+  // RET far with an immediate touches the stack above it before it looks at the selector: AMD's own.
+  if (faulting?.spec.name === "retf" && guestTrap === GENERAL_PROTECTION) return [];
   // AMD's processors check the alignment first, Intel's the page.
   if (trap === ALIGNMENT && guestTrap === PAGE_FAULT) return [];
   // Whether the rest of a refused instruction is fetched from the next page differs from processor to processor.
@@ -52,13 +58,18 @@ export function compare(generated: GeneratedCase, native: Outcome, guest: Outcom
   if (trap === PAGE_FAULT && guestTrap === INVALID_OPCODE && n.readBigUInt64LE(RESULT.cr2) === CODE_END) return [];
   if (trap !== guestTrap) differences.push(`exception: native ${trapName(trap)}, guest ${trapName(guestTrap)}`);
   for (const [name, at] of [
-    ...GPR_NAMES.map((name, index) => [name, index * 8] as const),
+    ...GPR_NAMES.slice(0, wide ? 16 : 8).map((name, index) => [name, index * 8] as const),
     ["rip", RESULT.rip] as const,
   ]) {
-    const expected = n.readBigUInt64LE(at);
-    const actual = g.readBigUInt64LE(at);
+    const expected = wide ? n.readBigUInt64LE(at) : BigInt(n.readUInt32LE(at));
+    const actual = wide ? g.readBigUInt64LE(at) : BigInt(g.readUInt32LE(at));
     if (expected !== actual) differences.push(`${name}: native ${hex(expected)}, guest ${hex(actual)}`);
   }
+  SEGMENT_NAMES.forEach((name, index) => {
+    // The way back from Linux makes 0 of the other null selectors.
+    const [expected, actual] = [selectorAt(n, index), selectorAt(g, index)];
+    if (expected !== actual) differences.push(`${name}: native ${hex(BigInt(expected))}, guest ${hex(BigInt(actual))}`);
+  });
   if (trap === guestTrap) compareFault(n, g, trap, differences);
   let flags = COMPARED_FLAGS & ~undefinedFlags(generated, n.readBigUInt64LE(RESULT.rip));
   // A repeated comparison that faults: Intel's manual has the flags from before it, AMD's processors the last ones.
@@ -95,6 +106,11 @@ function compareFault(native: Buffer, guest: Buffer, trap: number, differences: 
   }
   if (expected !== actual)
     differences.push(`error code: native ${hex(BigInt(expected))}, guest ${hex(BigInt(actual))}`);
+}
+
+function selectorAt(record: Buffer, index: number): number {
+  const selector = record.readUInt16LE(RESULT.segments + 2 * index);
+  return selector < 4 ? 0 : selector;
 }
 
 function instructionAt({ instructions }: GeneratedCase, rip: bigint): GeneratedInstruction | undefined {

@@ -1,4 +1,4 @@
-/** Instruction bytes from their parts, for 64-bit code. Intel SDM volume 2, chapter 2. */
+/** Instruction bytes from their parts, for 64-bit code, and for 32-bit code where no part needs REX. Intel SDM volume 2, chapter 2. */
 
 /** A memory operand's parts as they are encoded. */
 export interface MemoryOperand {
@@ -7,11 +7,11 @@ export interface MemoryOperand {
   rm: number;
   sib?: { scale: number; index: number; base: number };
   displacement: number;
-  displacementBytes: 0 | 1 | 4;
+  displacementBytes: 0 | 1 | 2 | 4;
   rexX: number;
   rexB: number;
-  /** 67: 32-bit address. */
-  address32: boolean;
+  /** A 67 prefix: 32-bit addresses, or 16-bit ones in 32-bit code. */
+  narrow: boolean;
   /** Segment override prefix. */
   segment?: number;
   /** The displacement is a linear address, to be made relative to the instruction's end. */
@@ -39,7 +39,7 @@ export function encode(parts: InstructionParts, address: number): Uint8Array {
   const memory = typeof parts.rm === "object" ? parts.rm : null;
   const bytes = [...parts.prefixes];
   if (memory?.segment !== undefined) bytes.unshift(memory.segment);
-  if (memory?.address32) bytes.unshift(0x67);
+  if (memory?.narrow) bytes.unshift(0x67);
   const reg = parts.reg ?? 0;
   const rmRegister = typeof parts.rm === "number" ? parts.rm : (parts.opcodeRegister ?? 0);
   const b = memory ? memory.rexB : rmRegister >> 3;

@@ -2,11 +2,12 @@
  * Instructions of random bytes: every opcode of every map with every prefix, whether it has a meaning or not. Left out is
  * what tells one machine from another, enters the system, or changes what the next cases stand on.
  */
-import { CpuidFeature, Decoder, DecoderOptions, Mnemonic, Register, RflagsBits } from "iced-x86";
+import { CpuidFeature, Decoder, DecoderOptions, Mnemonic, RflagsBits } from "iced-x86";
 import type { FeatureName } from "../../vcpu/features.js";
 import type { Random } from "../random.js";
 import { type GeneratedCase, generateEncoding } from "./generator.js";
 import { AF, CF, DF, OF, PF, SF, ZF } from "./instruction.js";
+import type { CodeBits } from "./wire.js";
 
 const OUT = new Set<Mnemonic>([
   // Into the system, or answered by it.
@@ -40,18 +41,6 @@ const OUT = new Set<Mnemonic>([
   Mnemonic.Lsl,
   Mnemonic.Verr,
   Mnemonic.Verw,
-  // Segments, which later cases need.
-  Mnemonic.Wrfsbase,
-  Mnemonic.Wrgsbase,
-  Mnemonic.Lds,
-  Mnemonic.Les,
-  Mnemonic.Lfs,
-  Mnemonic.Lgs,
-  Mnemonic.Lss,
-  Mnemonic.Iret,
-  Mnemonic.Iretd,
-  Mnemonic.Iretq,
-  Mnemonic.Retf,
   // Whole states, with pointers of the last x87 instruction in them.
   Mnemonic.Fxsave,
   Mnemonic.Fxsave64,
@@ -133,26 +122,27 @@ const FLAGS: readonly (readonly [RflagsBits, number])[] = [
 ];
 const PREFIXES = [0x66, 0x66, 0xf2, 0xf3, 0xf0, 0x67, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65];
 
-export function randomEncoding(random: Random, has: (feature: FeatureName) => boolean): GeneratedCase {
+export function randomEncoding(random: Random, has: (feature: FeatureName) => boolean, bits: CodeBits): GeneratedCase {
   for (;;) {
-    const bytes = randomBytes(random);
-    const described = describe(bytes, has);
+    const bytes = randomBytes(random, bits);
+    const described = describe(bytes, has, bits);
     if (!described) continue;
     const { name, length, undefines, approximate } = described;
     return generateEncoding(
       random,
+      bits,
       { name, opcode: [...bytes.subarray(0, length)], ...(approximate ? { approximate } : {}) },
       { undefines },
     );
   }
 }
 
-function randomBytes(random: Random): Buffer {
+function randomBytes(random: Random, bits: CodeBits): Buffer {
   const bytes: number[] = [];
   while (random.chance(bytes.length < 3 ? 0.35 : 0.1) && bytes.length < 14) bytes.push(random.pick(PREFIXES));
   const kind = random.int(100);
   if (kind < 85) {
-    if (random.chance(0.4)) bytes.push(0x40 | random.int(16));
+    if (bits === 64 && random.chance(0.4)) bytes.push(0x40 | random.int(16));
     if (kind >= 30) bytes.push(0x0f);
     if (kind >= 62) bytes.push(random.chance(0.6) ? 0x38 : 0x3a);
   } else if (kind < 92) {
@@ -168,27 +158,31 @@ function randomBytes(random: Random): Buffer {
   return Buffer.from(bytes.slice(0, 16));
 }
 
-function describe(bytes: Buffer, has: (feature: FeatureName) => boolean) {
-  const decoder = new Decoder(64, bytes, DecoderOptions.AMD);
+function describe(bytes: Buffer, has: (feature: FeatureName) => boolean, bits: CodeBits) {
+  const decoder = new Decoder(bits, bytes, DecoderOptions.AMD);
   const instruction = decoder.decode();
   try {
     const { mnemonic } = instruction;
     if (OUT.has(mnemonic)) return null;
-    // Far transfers, and loads of segment registers.
-    if (instruction.isJmpFar || instruction.isCallFar || instruction.isJmpFarIndirect || instruction.isCallFarIndirect)
-      return null;
     if (mnemonic === Mnemonic.Int && instruction.immediate8 === 0x80) return null;
-    if (mnemonic === Mnemonic.Mov && isSegment(instruction.op0Register)) return null;
-    if (mnemonic === Mnemonic.Pop && isSegment(instruction.op0Register)) return null;
     // A branch into itself does not end.
     if (instruction.isJccShortOrNear || instruction.isJmpShortOrNear || instruction.isLoop || instruction.isLoopcc) {
-      if (instruction.nearBranchTarget < BigInt(instruction.length)) return null;
+      if (
+        BigInt.asUintN(bits === 32 || instruction.length === 0 ? 32 : 64, instruction.nearBranchTarget) <
+        BigInt(instruction.length)
+      )
+        return null;
     }
     for (const feature of instruction.cpuidFeatures()) {
       const name = FEATURES.get(feature);
       if (name === null || (name !== undefined && !has(name))) return null;
     }
-    const undefinedBits = instruction.rflagsUndefined;
+    if (instruction.isInvalid && isSystemGroup(bytes)) return null;
+    let undefinedBits = instruction.rflagsUndefined;
+    if (mnemonic === Mnemonic.Rcl || mnemonic === Mnemonic.Rcr) undefinedBits |= RflagsBits.OF;
+    // A count above 16 leaves all undefined.
+    if (mnemonic === Mnemonic.Shld || mnemonic === Mnemonic.Shrd)
+      undefinedBits |= RflagsBits.CF | RflagsBits.SF | RflagsBits.ZF | RflagsBits.PF;
     return {
       name: nameOf(mnemonic, instruction.isStringInstruction),
       length: instruction.isInvalid ? bytes.length : instruction.length,
@@ -201,10 +195,10 @@ function describe(bytes: Buffer, has: (feature: FeatureName) => boolean) {
   }
 }
 
-const SEGMENTS = new Set<Register>([Register.ES, Register.CS, Register.SS, Register.DS, Register.FS, Register.GS]);
-
-function isSegment(register: Register): boolean {
-  return SEGMENTS.has(register);
+// 0F 00 and the register forms of 0F 01 with prefixes that iced-x86 refuses: some take no notice of them.
+function isSystemGroup(bytes: Buffer): boolean {
+  const at = bytes.findIndex((byte) => !PREFIXES.includes(byte) && (byte & 0xf0) !== 0x40);
+  return bytes[at] === 0x0f && (bytes[at + 1] === 0 || (bytes[at + 1] === 1 && bytes[at + 2]! >= 0xc0));
 }
 
 // As the tables name them: string instructions without their size.

@@ -7,6 +7,7 @@ import {
   CASE,
   CODE_BASE,
   CODE_BYTES,
+  type CodeBits,
   DATA_BASE,
   DATA_BYTES,
   FPU_MXCSR,
@@ -43,13 +44,34 @@ export function generateData(random: Random): Buffer {
   return data;
 }
 
-export function generateCase(random: Random, table: readonly Spec[], totalWeight: number): GeneratedCase {
-  return new CaseBuilder(random).build(table, totalWeight);
+export function generateCase(
+  random: Random,
+  table: readonly Spec[],
+  totalWeight: number,
+  bits: CodeBits,
+): GeneratedCase {
+  return new CaseBuilder(random, bits).build(table, totalWeight);
+}
+
+/** The instruction as code of this size has it, if it does: 64-bit operands stay out, or are 32-bit by default. */
+export function forBits(spec: Spec, bits: CodeBits): Spec[] {
+  if (spec.bits !== undefined && spec.bits !== bits) return [];
+  if (bits === 64) return [spec];
+  const [first = 0, second = 0] = spec.opcode;
+  // REX, and REX behind another prefix.
+  if (
+    !spec.opcodeRegister &&
+    ((first & 0xf0) === 0x40 || ([0x66, 0xf0, 0xf2, 0xf3].includes(first) && (second & 0xf0) === 0x40))
+  )
+    return [];
+  if (!spec.sizes) return [spec];
+  const sizes = spec.default64 ? spec.sizes.map((size) => Math.min(size, 4)) : spec.sizes.filter((size) => size < 8);
+  return sizes.length > 0 ? [{ ...spec, sizes, default64: false }] : [];
 }
 
 /** One instruction given as bytes, from random registers. */
-export function generateEncoding(random: Random, spec: Spec, effect: FlagEffect): GeneratedCase {
-  return new CaseBuilder(random).buildOne(spec, effect);
+export function generateEncoding(random: Random, bits: CodeBits, spec: Spec, effect: FlagEffect): GeneratedCase {
+  return new CaseBuilder(random, bits).buildOne(spec, effect);
 }
 
 /** The case with only one of its instructions, from the same registers. */
@@ -74,7 +96,14 @@ class CaseBuilder {
   /** Instructions that a branch may skip: what they define does not count. */
   private shadow = 0;
 
-  constructor(private readonly random: Random) {}
+  private readonly wide: boolean;
+
+  constructor(
+    private readonly random: Random,
+    bits: CodeBits,
+  ) {
+    this.wide = bits === 64;
+  }
 
   build(table: readonly Spec[], totalWeight: number): GeneratedCase {
     const random = this.random;
@@ -129,8 +158,9 @@ class CaseBuilder {
         value = BigInt(DATA_BASE + PAGE + (random.int(PAGE) & (random.chance(0.9) ? 0xff8 : 0xfff)));
       else if (kind < 4) value = BigInt(DATA_BASE + random.int(WRITABLE_BYTES));
       else if (kind === 4) value = BigInt(random.int(64));
-      else value = integer64(random);
-      this.known.set(register, value);
+      else value = BigInt.asUintN(this.wide ? 64 : 32, integer64(random));
+      if (register >= 8 && !this.wide) value = 0n;
+      else this.known.set(register, value);
       this.record.writeBigUInt64LE(value, CASE.gpr + register * 8);
     }
     // CF PF AF ZF SF OF, seldom DF and AC.
@@ -165,7 +195,7 @@ class CaseBuilder {
     const random = this.random;
     const size = random.pick(spec.sizes ?? [4]);
     for (const [register, choose] of Object.entries(spec.needs ?? {})) {
-      this.addMove(Number(register), BigInt.asUintN(64, choose(random)), start);
+      this.addMove(Number(register), BigInt.asUintN(this.wide ? 64 : 32, choose(random)), start);
     }
     const address = start + this.code.length;
     const prefixes: number[] = [];
@@ -173,7 +203,7 @@ class CaseBuilder {
     const vexW = spec.vex?.w === undefined ? rexW : spec.vex.w === 1;
     if (size === 2 && spec.prefix !== 0x66) prefixes.push(0x66);
     if (spec.repeat && random.chance(0.7)) prefixes.push(random.pick(spec.repeat));
-    let rexForced = random.chance(0.1);
+    let rexForced = this.wide && random.chance(0.1);
     const opcode = [...spec.opcode];
     if (spec.byteForm && size !== 1) opcode[opcode.length - 1]! += 1;
 
@@ -214,7 +244,7 @@ class CaseBuilder {
     random.shuffle(prefixes);
     if (spec.prefix !== undefined) prefixes.push(spec.prefix);
     // A REX prefix that other prefixes follow is ignored.
-    if (!spec.plain && prefixes.length > 0 && random.chance(0.01)) prefixes.unshift(0x40 | random.int(16));
+    if (this.wide && !spec.plain && prefixes.length > 0 && random.chance(0.01)) prefixes.unshift(0x40 | random.int(16));
 
     const immediateBytes = immediateSize(spec, size);
     let immediate = this.immediate(immediateBytes);
@@ -237,7 +267,7 @@ class CaseBuilder {
   private addSkipped(branch: Uint8Array, width: number, start: number): void {
     this.shadow = 1;
     const before = this.code.length;
-    this.addMove(this.random.pick([RAX, RCX, 8, 9]), integer64(this.random), start, false);
+    this.addMove(this.random.pick(this.wide ? [RAX, RCX, 8, 9] : [RAX, RCX]), integer64(this.random), start, false);
     const skipped = this.code.length - before;
     this.code.splice(before - width, width, ...littleEndian(BigInt(skipped), width));
     branch.set(littleEndian(BigInt(skipped), width), branch.length - width);
@@ -247,16 +277,16 @@ class CaseBuilder {
     const bytes = encode(
       {
         prefixes: [],
-        rexW: true,
+        rexW: this.wide,
         rexForced: false,
         opcode: [0xb8],
         opcodeRegister: register,
-        immediate: littleEndian(value, 8),
+        immediate: littleEndian(value, this.wide ? 8 : 4),
       },
       start + this.code.length,
     );
     this.append(MOVE, bytes, start + this.code.length, {});
-    if (certain) this.known.set(register, value);
+    if (certain) this.known.set(register, BigInt.asUintN(this.wide ? 64 : 32, value));
     else this.known.delete(register);
   }
 
@@ -272,9 +302,9 @@ class CaseBuilder {
   private pickRegister(kind: "r" | "x" | "q", written = false): number {
     const random = this.random;
     if (kind === "q") return random.int(8);
-    if (kind === "x") return random.chance(0.7) ? random.int(8) : random.int(16);
+    if (kind === "x") return !this.wide || random.chance(0.7) ? random.int(8) : random.int(16);
     for (let attempt = 0; attempt < 4; attempt++) {
-      const register = random.int(16);
+      const register = random.int(this.wide ? 16 : 8);
       // Pointers stay whole mostly, so that later instructions have addresses.
       const value = this.known.get(register);
       const pointer = value !== undefined && value >= DATA_BASE && value < DATA_BASE + DATA_BYTES;
@@ -298,9 +328,11 @@ class CaseBuilder {
       displacementBytes: 4,
       rexX: 0,
       rexB: 0,
-      address32: false,
+      narrow: false,
       ripRelative: false,
     };
+    // Sixteen bits reach the data only by FS and GS.
+    if (!this.wide && random.chance(0.06)) return this.narrowOperand(target);
     let rest = target;
     const segment = random.int(20);
     if (segment === 0) {
@@ -311,10 +343,12 @@ class CaseBuilder {
       rest -= GS_BASE;
     } else {
       if (segment === 2) operand.segment = random.pick([0x26, 0x2e, 0x36, 0x3e]);
-      if (random.chance(0.08)) return { ...operand, rm: 5, displacement: rest, ripRelative: true };
+      // In 32-bit code the offset is absolute.
+      if (random.chance(0.08)) return { ...operand, rm: 5, displacement: rest, ripRelative: this.wide };
     }
-    operand.address32 = random.chance(0.05) && operand.segment !== 0x64 && operand.segment !== 0x65;
+    operand.narrow = this.wide && random.chance(0.05) && operand.segment !== 0x64 && operand.segment !== 0x65;
     const usable = [...this.known].filter(([, value]) => {
+      if (!this.wide) return true;
       const distance = BigInt.asIntN(64, BigInt(rest) - value);
       return distance >= -0x8000_0000n && distance < 0x8000_0000n;
     });
@@ -324,7 +358,8 @@ class CaseBuilder {
     if (index) rest -= Number(index[1]) << scale;
     const base = random.chance(0.95) && usable.length > 0 ? random.pick(usable) : null;
     if (base) rest -= Number(BigInt.asIntN(64, base[1]));
-    if (rest < -0x8000_0000 || rest > 0x7fff_ffff) rest = random.u32() | 0;
+    if (!this.wide) rest |= 0;
+    else if (rest < -0x8000_0000 || rest > 0x7fff_ffff) rest = random.u32() | 0;
     operand.displacement = rest;
     const short = rest >= -128 && rest < 128 && random.chance(0.95);
     if (base) {
@@ -346,6 +381,29 @@ class CaseBuilder {
     return operand;
   }
 
+  // 16-bit addressing: BX or BP with SI or DI, one register, or an offset alone.
+  private narrowOperand(target: number): MemoryOperand {
+    const random = this.random;
+    const segment = random.int(3);
+    const rest = target - (segment === 0 ? FS_BASE : segment === 1 ? GS_BASE : 0);
+    const form = random.int(9);
+    const [rm, registers] = NARROW_FORMS[form]!;
+    const sum = registers.reduce((total, register) => total + Number(this.known.get(register) ?? 0n), 0);
+    const displacement = ((rest - sum) << 16) >> 16;
+    const short = displacement >= -128 && displacement < 128;
+    return {
+      mod: form === 8 ? 0 : short ? 1 : 2,
+      rm,
+      displacement,
+      displacementBytes: form === 8 || !short ? 2 : 1,
+      rexX: 0,
+      rexB: 0,
+      narrow: true,
+      ripRelative: false,
+      ...(segment === 0 ? { segment: 0x64 } : segment === 1 ? { segment: 0x65 } : {}),
+    };
+  }
+
   // Where a memory operand lies: mostly aligned in the writable pages, else at the places where something special happens.
   private target(bytes: number, aligned: boolean): number {
     const random = this.random;
@@ -361,6 +419,19 @@ class CaseBuilder {
     return random.u32() | 0;
   }
 }
+
+/** rm, and the registers that it adds; the last is an offset alone. */
+const NARROW_FORMS: readonly (readonly [number, readonly number[]])[] = [
+  [0, [3, 6]],
+  [1, [3, 7]],
+  [2, [5, 6]],
+  [3, [5, 7]],
+  [4, [6]],
+  [5, [7]],
+  [6, [5]],
+  [7, [3]],
+  [6, []],
+];
 
 const MOVE: Spec = { name: "mov", opcode: [0xb8] };
 

@@ -13,12 +13,15 @@ import {
   CASE,
   CODE_BASE,
   CODE_BYTES,
+  type CodeBits,
   DATA_BASE,
   DATA_BYTES,
   FLAGS_MASK,
   FPU_BYTES,
   FS_BASE,
+  FS_SELECTOR,
   GS_BASE,
+  GS_SELECTOR,
   type Outcome,
   PAGE,
   RESULT,
@@ -33,6 +36,7 @@ const TABLES = 0x1000;
 const GDT = 0x10000;
 const IDT = 0x11000;
 const TSS = 0x12000;
+const LDT = 0x12800;
 const DRIVER = 0x13000;
 const STUBS = 0x14000;
 const STACK_TOP = 0x18000;
@@ -47,8 +51,10 @@ const CASE_PORT = 0x3e0;
 // Linux's selectors, because programs can read them.
 const KERNEL_CS = 0x10;
 const USER_CS = 0x33;
+const USER32_CS = 0x23;
 const USER_SS = 0x2b;
 const TSS_SELECTOR = 0x40;
+const LDT_SELECTOR = 0x50;
 const ERROR_CODE_VECTORS = [8, 10, 11, 12, 13, 14, 17, 21];
 const STUB_BYTES = 16;
 /** Instructions after which a case counts as one that does not end. */
@@ -56,13 +62,34 @@ const CASE_BUDGET = 200_000;
 
 const at = (offset: number) => `0x${(KERNEL + BigInt(offset)).toString(16)}`;
 
+// The segment registers that a case begins with.
+const SEGMENTS_64 = `
+  xor eax, eax
+  mov ds, eax
+  mov es, eax
+  mov fs, eax
+  mov gs, eax
+  mov eax, ${FS_BASE}
+  wrfsbase rax
+  mov eax, ${GS_BASE}
+  wrgsbase rax`;
+const SEGMENTS_32 = `
+  mov eax, ${USER_SS}
+  mov ds, eax
+  mov es, eax
+  mov eax, ${FS_SELECTOR}
+  mov fs, eax
+  mov eax, ${GS_SELECTOR}
+  mov gs, eax`;
+
 // Between cases: fetch the next one, load its registers, enter it. `common` is where exceptions arrive,
 // with vector, error code, RIP, CS, RFLAGS, RSP and SS on the stack.
-const DRIVER_CODE = `
+const driver = (bits: CodeBits) => `
 next:
   mov rsp, ${at(STACK_TOP)}
   mov edx, ${CASE_PORT}
   in al, dx
+  ${bits === 64 ? SEGMENTS_64 : SEGMENTS_32}
   mov rbx, ${at(CASE_AT)}
   mov eax, -1
   mov edx, -1
@@ -70,7 +97,7 @@ next:
   push ${USER_SS}
   push qword ptr [rbx + ${CASE.gpr + 4 * 8}]
   push qword ptr [rbx + ${CASE.rflags}]
-  push ${USER_CS}
+  push ${bits === 64 ? USER_CS : USER32_CS}
   push qword ptr [rbx + ${CASE.rip}]
   mov rax, [rbx + ${CASE.gpr}]
   mov rcx, [rbx + ${CASE.gpr + 8}]
@@ -98,8 +125,15 @@ ${[8, 9, 10, 11, 12, 13, 14, 15].map((n) => `  mov [rax + ${RESULT.gpr + n * 8}]
   mov [rax + ${RESULT.error}], ecx
   pop qword ptr [rax + ${RESULT.rip}]
   pop rcx
+  mov [rax + ${RESULT.segments + 8}], cx
+  mov [rax + ${RESULT.segments}], ds
+  mov [rax + ${RESULT.segments + 2}], es
+  mov [rax + ${RESULT.segments + 4}], fs
+  mov [rax + ${RESULT.segments + 6}], gs
   pop qword ptr [rax + ${RESULT.rflags}]
   pop qword ptr [rax + ${RESULT.gpr + 4 * 8}]
+  pop rcx
+  mov [rax + ${RESULT.segments + 10}], cx
   mov rcx, cr2
   mov [rax + ${RESULT.cr2}], rcx
   mov rbx, rax
@@ -135,7 +169,11 @@ export class GuestRunner {
   /** XCR0: x87 and SSE, and AVX where the model has it. */
   private readonly xcr0: bigint;
 
-  constructor(accelerator: Accelerator, model = "max") {
+  constructor(
+    accelerator: Accelerator,
+    private readonly bits: CodeBits = 64,
+    model = "max",
+  ) {
     const offered = accelerator.offer(parseCpuModel(model));
     this.features = offered.features;
     this.xcr0 = this.has("avx") ? 7n : 3n;
@@ -241,7 +279,7 @@ export class GuestRunner {
       es: unusable,
       fs: { ...unusable, base: BigInt(FS_BASE) },
       gs: { ...unusable, base: BigInt(GS_BASE) },
-      ldtr: unusable,
+      ldtr: this.bits === 64 ? unusable : { selector: LDT_SELECTOR, base: kernel(LDT), limit: 0xf, attributes: 0x82 },
       tr: { selector: TSS_SELECTOR, base: kernel(TSS), limit: 0x67, attributes: 0x8b },
     };
     state.gdtr = { base: kernel(GDT), limit: 0x7f };
@@ -304,7 +342,20 @@ export class GuestRunner {
     memory.write64(GDT + TSS_SELECTOR + 8, KERNEL >> 32n);
     memory.write64(TSS + 4, KERNEL + BigInt(STACK_TOP));
     memory.write16(TSS + 0x66, 0x68);
-    memory.write(DRIVER, assemble(DRIVER_CODE, 64, DRIVER));
+    // Linux has the CPU's number there, as a limit.
+    memory.write64(GDT + 0x78, 0x0040_f500_0000_0000n);
+    if (this.bits === 32) {
+      memory.write64(GDT + LDT_SELECTOR, 0x0000_8201_2800_000fn);
+      memory.write64(GDT + LDT_SELECTOR + 8, KERNEL >> 32n);
+      for (const [selector, base] of [
+        [FS_SELECTOR, FS_BASE],
+        [GS_SELECTOR, GS_BASE],
+      ] as const) {
+        const low = (BigInt(base & 0xffffff) << 16n) | 0xffffn;
+        memory.write64(LDT + (selector & ~7), (BigInt(base >>> 24) << 56n) | (0xcff3n << 40n) | low);
+      }
+    }
+    memory.write(DRIVER, assemble(driver(this.bits), 64, DRIVER));
     for (let vector = 0; vector < 256; vector++) {
       const stub = STUBS + vector * STUB_BYTES;
       const gate = IDT + vector * 16;

@@ -1,6 +1,7 @@
 /** How the tables describe instructions to the generator. */
 import type { FeatureName } from "../../vcpu/features.js";
 import type { Random } from "../random.js";
+import type { CodeBits } from "./wire.js";
 
 export const CF = 0x001;
 export const PF = 0x004;
@@ -33,6 +34,8 @@ export interface Spec {
   /** Mandatory prefix; it comes last before REX. */
   prefix?: 0x66 | 0xf3 | 0xf2;
   opcode: readonly number[];
+  /** Only in code of this size. */
+  bits?: CodeBits;
   /** Operand sizes in bytes to choose from: 2 gives a 66 prefix, 8 gives REX.W. Default: one of no consequence. */
   sizes?: readonly number[];
   /** Stack operations and the like are 64 bits wide without REX.W. */

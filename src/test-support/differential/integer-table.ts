@@ -216,7 +216,7 @@ function moves(): Spec[] {
     { name: "movsx", opcode: [0x0f, 0xbe], sizes: WIDE, modrm: { ...rmReg, memory: 1, rmSize: 1 }, writes: ["reg"] },
     { name: "movsx", opcode: [0x0f, 0xbf], sizes: WIDE, modrm: { ...rmReg, memory: 2 }, writes: ["reg"] },
     // With 66, Intel reads 2 bytes and AMD 4.
-    { name: "movsxd", opcode: [0x63], sizes: [4, 8], modrm: { ...rmReg, memory: 4 }, writes: ["reg"] },
+    { name: "movsxd", bits: 64, opcode: [0x63], sizes: [4, 8], modrm: { ...rmReg, memory: 4 }, writes: ["reg"] },
     { name: "lea", opcode: [0x8d], sizes: WIDE, modrm: { reg: "r", rm: null, memory: 8 }, writes: ["reg"] },
     { name: "xchg", opcode: [0x86], byteForm: true, sizes: ALL, modrm: rmReg, writes: ["reg", "rm"], lock: true },
     {
@@ -470,6 +470,129 @@ function strings(): Spec[] {
   ];
 }
 
+// What 64-bit mode gave up: decimal adjustment, short INC and DEC, PUSHA, BOUND, far pointers, segments on the stack.
+function legacy(): Spec[] {
+  const bits = 32;
+  const inData = (random: Random) => 0x2000_0000n + BigInt(random.int(8192));
+  const bcd = { bits, clobbers: [RAX] } as const;
+  const far = (name: string, opcode: readonly number[]): Spec => ({
+    name,
+    bits,
+    opcode,
+    sizes: [2, 4],
+    modrm: { reg: "r", rm: null, memory: 6 },
+    writes: ["reg"],
+    plain: true,
+    weight: 0.3,
+  });
+  const segments: readonly (readonly [string, number, number])[] = [
+    ["es", 0x06, 0x07],
+    ["ss", 0x16, 0x17],
+    ["ds", 0x1e, 0x1f],
+  ];
+  // SS takes writable data of ring 3 only; CS, as data, is readable.
+  const selectors = [0x2b, 0x2b, 0x07, 0x0f, 0x23, 0x33, 0, 3, 0x10, 0x18, 0x28, 0x1f, 0x63];
+  return [
+    { ...bcd, name: "daa", opcode: [0x27], reads: CF | AF, flags: { defines: ARITH & ~OF, undefines: OF } },
+    { ...bcd, name: "das", opcode: [0x2f], reads: CF | AF, flags: { defines: ARITH & ~OF, undefines: OF } },
+    { ...bcd, name: "aaa", opcode: [0x37], reads: AF, flags: { defines: CF | AF, undefines: OF | SF | ZF | PF } },
+    { ...bcd, name: "aas", opcode: [0x3f], reads: AF, flags: { defines: CF | AF, undefines: OF | SF | ZF | PF } },
+    { ...bcd, name: "aam", opcode: [0xd4], immediate: 1, flags: { defines: SF | ZF | PF, undefines: OF | AF | CF } },
+    { ...bcd, name: "aad", opcode: [0xd5], immediate: 1, flags: { defines: SF | ZF | PF, undefines: OF | AF | CF } },
+    { ...bcd, name: "salc", opcode: [0xd6], reads: CF },
+    {
+      name: "inc",
+      bits,
+      opcode: [0x40],
+      sizes: [2, 4],
+      opcodeRegister: true,
+      writes: ["opcode"],
+      flags: { defines: ARITH & ~CF },
+    },
+    {
+      name: "dec",
+      bits,
+      opcode: [0x48],
+      sizes: [2, 4],
+      opcodeRegister: true,
+      writes: ["opcode"],
+      flags: { defines: ARITH & ~CF },
+    },
+    { name: "pusha", bits, opcode: [0x60], sizes: [2, 4], clobbers: [RSP], weight: 0.5 },
+    {
+      name: "popa",
+      bits,
+      opcode: [0x61],
+      sizes: [2, 4],
+      clobbers: [RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI],
+      weight: 0.3,
+    },
+    { name: "bound", bits, opcode: [0x62], sizes: [2, 4], modrm: { reg: "r", rm: null, memory: 8 }, weight: 0.5 },
+    { name: "into", bits, opcode: [0xce], reads: OF, weight: 0.3 },
+    {
+      name: "arpl",
+      bits,
+      opcode: [0x63],
+      modrm: { reg: "r", rm: "r", memory: 2 },
+      writes: ["rm"],
+      flags: { defines: ZF },
+      plain: true,
+    },
+    { name: "sub", bits, opcode: [0x82], sizes: [1], modrm: group(5), immediate: 1, writes: ["rm"], flags: arithmetic },
+    far("les", [0xc4]),
+    far("lds", [0xc5]),
+    far("lss", [0x0f, 0xb2]),
+    far("lfs", [0x0f, 0xb4]),
+    far("lgs", [0x0f, 0xb5]),
+    ...segments.flatMap(([name, push, pop]): Spec[] => [
+      { name: `push ${name}`, bits, opcode: [push], sizes: [2, 4], clobbers: [RSP], weight: 0.3 },
+      ...selectors.map(
+        (selector): Spec => ({
+          name: `pop ${name}`,
+          bits,
+          opcode: [0x6a, selector, pop],
+          clobbers: [RSP],
+          weight: 0.05,
+          plain: true,
+        }),
+      ),
+    ]),
+    ...selectors.flatMap((selector): Spec[] =>
+      [0xc0, 0xd0, 0xd8, 0xe0, 0xe8].map((modrm) => ({
+        name: "mov to segment",
+        bits,
+        opcode: [0x8e, modrm],
+        clobbers: [],
+        needs: { [RAX]: () => BigInt(selector) },
+        weight: 0.03,
+        plain: true,
+      })),
+    ),
+    {
+      name: "mov from segment",
+      bits,
+      opcode: [0x8c],
+      sizes: [2, 4],
+      modrm: { reg: 0, rm: "r", memory: 2 },
+      writes: ["rm"],
+      weight: 0.2,
+      plain: true,
+    },
+    {
+      name: "mov offset",
+      bits,
+      opcode: [0xa1],
+      sizes: [2, 4],
+      immediate: 4,
+      immediateMax: 0x2000_1fff,
+      clobbers: [RAX],
+      weight: 0.3,
+      plain: true,
+    },
+    { name: "leave", bits, opcode: [0xc9], sizes: [4], clobbers: [RSP, RBP], needs: { [RBP]: inData }, weight: 0.2 },
+  ];
+}
+
 // MOVBE, ADX, the counts of zeros, cache lines, FS and GS bases, SSE4a's neighbours.
 function optional(): Spec[] {
   const count = { defines: CF | ZF, undefines: OF | SF | AF | PF };
@@ -629,6 +752,37 @@ function refusedAndEmpty(): Spec[] {
     [0x0f, 0x0b],
     [0x0f, 0xff, 0xc0],
     [0x0f, 0xb9, 0xc0],
+    [0xcd, 0x20],
+    [0xcd, 0x03],
+    [0xcd, 0x0e],
+    [0x0f, 0x04],
+    [0x0f, 0x0a],
+    [0x0f, 0x24, 0xc0],
+    [0x0f, 0x36],
+    [0x0f, 0xc7, 0xc8],
+    [0xfe, 0xd0],
+    [0xff, 0xf8],
+    [0xff, 0xd8],
+    [0xff, 0xe8],
+    [0x8d, 0xc0],
+    [0xc6, 0xc8],
+    [0x8f, 0xc8],
+    [0x0f, 0xba, 0xc0, 1],
+    [0x0f, 0xba, 0xd8, 1],
+    [0x0f, 0x38, 0xff],
+    [0x0f, 0x3a, 0xff],
+    [0xcc],
+    // Sixteen bytes, and fifteen.
+    [0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x90],
+    [0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x90],
+    [0xf0, 0x90],
+    [0xf0, 0x89, 0xc0],
+    [0xf0, 0x01, 0xc0],
+    [0xf0, 0x39, 0x03],
+    [0xf0, 0x84, 0x03],
+  ];
+  // Instructions of other modes.
+  const refused64: readonly number[][] = [
     [0x06],
     [0x07],
     [0x0e],
@@ -649,35 +803,7 @@ function refusedAndEmpty(): Spec[] {
     [0xd5, 10],
     [0xd6],
     [0xea],
-    [0xcd, 0x20],
-    [0xcd, 0x03],
-    [0xcd, 0x0e],
-    [0x0f, 0x04],
-    [0x0f, 0x0a],
-    [0x0f, 0x24, 0xc0],
-    [0x0f, 0x36],
-    [0x0f, 0xc7, 0xc8],
-    [0xfe, 0xd0],
-    [0xff, 0xf8],
-    [0xff, 0xd8],
-    [0xff, 0xe8],
-    [0x8d, 0xc0],
-    [0xc6, 0xc8],
-    [0x8f, 0xc8],
-    [0x0f, 0xba, 0xc0, 1],
-    [0x0f, 0xba, 0xd8, 1],
-    [0x0f, 0x38, 0xff],
-    [0x0f, 0x3a, 0xff],
     [0x62, 0xc0],
-    [0xcc],
-    // Sixteen bytes, and fifteen.
-    [0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x90],
-    [0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x90],
-    [0xf0, 0x90],
-    [0xf0, 0x89, 0xc0],
-    [0xf0, 0x01, 0xc0],
-    [0xf0, 0x39, 0x03],
-    [0xf0, 0x84, 0x03],
   ];
   const empty: readonly number[][] = [
     [0x90],
@@ -698,6 +824,7 @@ function refusedAndEmpty(): Spec[] {
   ];
   return [
     ...refused.map((opcode): Spec => ({ name: "refused", opcode, weight: 0.04, plain: true })),
+    ...refused64.map((opcode): Spec => ({ name: "refused", bits: 64, opcode, weight: 0.04, plain: true })),
     ...empty.map((opcode): Spec => ({ name: "nop", opcode, weight: 0.05, plain: true })),
   ];
 }
@@ -713,5 +840,6 @@ export const INTEGER_TABLE: readonly Spec[] = [
   ...flagInstructions(),
   ...strings(),
   ...optional(),
+  ...legacy(),
   ...refusedAndEmpty(),
 ];

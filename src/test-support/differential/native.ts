@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FeatureName } from "../../vcpu/features.js";
-import { decodeOutcomes, encodeBatch, type Outcome, RESULT, WRITABLE_BYTES } from "./wire.js";
+import { type CodeBits, decodeOutcomes, encodeBatch, type Outcome, RESULT, WRITABLE_BYTES } from "./wire.js";
 
 const SOURCE = fileURLToPath(new URL("../../../test/cpu/harness.c", import.meta.url));
 
@@ -49,9 +49,9 @@ export function compileHarness(): string {
 }
 
 /** Runs a batch of `CASE` records over data pages with the contents `data`. */
-export function runNative(data: Uint8Array, cases: readonly Uint8Array[]): Outcome[] {
+export function runNative(bits: CodeBits, data: Uint8Array, cases: readonly Uint8Array[]): Outcome[] {
   const { status, signal, stdout, stderr } = spawnSync(compileHarness(), {
-    input: encodeBatch(data, cases),
+    input: encodeBatch(bits, data, cases),
     maxBuffer: cases.length * (RESULT.bytes + 2 * WRITABLE_BYTES) + 4096,
     timeout: 120_000,
   });

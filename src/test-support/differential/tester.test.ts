@@ -15,11 +15,14 @@ function obstacle(): string | false {
   }
 }
 
-for (const table of Object.keys(TABLES)) {
-  test(`the interpreter does what the CPU does: ${table}`, { skip: obstacle() }, async () => {
-    const accelerator = await testInterpreter();
-    const { cases, failures } = await runDifferential({ accelerator, tables: [table], cases: 2500, seed: 1000 });
-    assert.deepEqual(failures, []);
-    assert.equal(cases, 2500);
-  });
+for (const bits of [64, 32] as const) {
+  for (const table of Object.keys(TABLES)) {
+    test(`the interpreter does what the CPU does: ${table}, ${bits}-bit code`, { skip: obstacle() }, async () => {
+      const accelerator = await testInterpreter();
+      const options = { accelerator, bits, tables: [table], cases: 2500, seed: 1000 };
+      const { cases, failures } = await runDifferential(options);
+      assert.deepEqual(failures, []);
+      assert.equal(cases, 2500);
+    });
+  }
 }

@@ -7,18 +7,18 @@ import { AVX_TABLE } from "./avx-table.js";
 import { BMI_TABLE } from "./bmi-table.js";
 import { compare } from "./compare.js";
 import { randomEncoding } from "./encodings.js";
-import { type GeneratedCase, generateCase, generateData, keepInstructions } from "./generator.js";
+import { forBits, type GeneratedCase, generateCase, generateData, keepInstructions } from "./generator.js";
 import { GuestRunner } from "./guest.js";
 import type { Spec } from "./instruction.js";
 import { INTEGER_TABLE } from "./integer-table.js";
 import { nativeHas, runNative } from "./native.js";
 import { MMX_TABLE, SSE_TABLE } from "./sse-table.js";
-import { CASE } from "./wire.js";
+import { CASE, type CodeBits } from "./wire.js";
 import { X87_TABLE } from "./x87-table.js";
 
 type HasFeature = (feature: FeatureName) => boolean;
 /** Makes cases, of instructions that `has` allows. */
-type CaseSource = (has: HasFeature) => (random: Random) => GeneratedCase;
+type CaseSource = (has: HasFeature, bits: CodeBits) => (random: Random) => GeneratedCase;
 
 export const TABLES: Readonly<Record<string, CaseSource>> = {
   integer: ofTable(INTEGER_TABLE),
@@ -27,15 +27,15 @@ export const TABLES: Readonly<Record<string, CaseSource>> = {
   x87: ofTable(X87_TABLE),
   bmi: ofTable(BMI_TABLE),
   avx: ofTable(AVX_TABLE),
-  encodings: (has) => (random) => randomEncoding(random, has),
+  encodings: (has, bits) => (random) => randomEncoding(random, has, bits),
 };
 
 function ofTable(all: readonly Spec[]): CaseSource {
-  return (has) => {
-    const table = all.filter(({ feature }) => !feature || has(feature));
+  return (has, bits) => {
+    const table = all.flatMap((spec) => forBits(spec, bits)).filter(({ feature }) => !feature || has(feature));
     if (table.length === 0) throw new RangeError(`both CPUs lack ${[...new Set(all.map(({ feature }) => feature))]}`);
     const weight = table.reduce((sum, spec) => sum + (spec.weight ?? 1), 0);
-    return (random) => generateCase(random, table, weight);
+    return (random) => generateCase(random, table, weight, bits);
   };
 }
 
@@ -46,6 +46,8 @@ export interface DifferentialOptions {
   accelerator: Accelerator;
   /** Names in `TABLES`. */
   tables: readonly string[];
+  /** Default 64. */
+  bits?: CodeBits;
   cases: number;
   seed: number;
   /** Stop after this many failures. Default 20. */
@@ -72,15 +74,16 @@ export interface DifferentialResult {
 
 /** Runs cases of each table in turn. Throws HarnessError where the native side cannot be had. */
 export async function runDifferential(options: DifferentialOptions): Promise<DifferentialResult> {
-  const runner = new GuestRunner(options.accelerator);
+  const bits = options.bits ?? 64;
+  const runner = new GuestRunner(options.accelerator, bits);
   const failures: Failure[] = [];
+  const has = (feature: FeatureName) => nativeHas(feature) && runner.has(feature);
+  const sources = new Map(options.tables.map((name) => [name, sourceOf(name, bits, has)]));
   let done = 0;
   try {
     for (let batch = 0; done < options.cases; batch++) {
       const name = options.tables[batch % options.tables.length]!;
-      const source = TABLES[name];
-      if (!source) throw new RangeError(`there is no table "${name}"; there are ${Object.keys(TABLES).join(", ")}`);
-      const generate = source((feature) => nativeHas(feature) && runner.has(feature));
+      const generate = sources.get(name)!;
       const seed = options.seed + Math.floor(batch / options.tables.length);
       const random = new Random(seed);
       const data = generateData(random);
@@ -89,18 +92,18 @@ export async function runDifferential(options: DifferentialOptions): Promise<Dif
       const records = cases.map(({ record }) => record);
       // Without AVX in the guest the upper halves of the YMM registers stay clear on both sides.
       if (!runner.has("avx")) for (const record of records) record.fill(0, CASE.ymm);
-      const native = runNative(data, records);
+      const native = runNative(bits, data, records);
       const guest = await runner.run(data, records);
       for (let index = 0; index < count; index++) {
         const generated = cases[index]!;
-        const differences = compare(generated, native[index]!, guest[index]!);
+        const differences = compare(generated, native[index]!, guest[index]!, bits);
         if (differences.length === 0) continue;
-        const shrunk = await shrink(runner, data, generated, differences);
+        const shrunk = await shrink(runner, bits, data, generated, differences);
         failures.push({
           table: name,
           seed,
           index,
-          instructions: shrunk.generated.instructions.map(({ bytes, address }) => disassemble(bytes, address)),
+          instructions: shrunk.generated.instructions.map(({ bytes, address }) => disassemble(bytes, address, bits)),
           registers: describeRegisters(shrunk.generated),
           differences: shrunk.differences,
         });
@@ -115,8 +118,20 @@ export async function runDifferential(options: DifferentialOptions): Promise<Dif
   return { cases: done, failures };
 }
 
+function sourceOf(name: string, bits: CodeBits, has: HasFeature): (random: Random) => GeneratedCase {
+  const source = TABLES[name];
+  if (!source) throw new RangeError(`there is no table "${name}"; there are ${Object.keys(TABLES).join(", ")}`);
+  return source(has, bits);
+}
+
 // Leaves out instructions as long as a difference remains. All candidates of a round go in one batch.
-async function shrink(runner: GuestRunner, data: Buffer, generated: GeneratedCase, differences: string[]) {
+async function shrink(
+  runner: GuestRunner,
+  bits: CodeBits,
+  data: Buffer,
+  generated: GeneratedCase,
+  differences: string[],
+) {
   let best = { generated, differences };
   let kept = generated.instructions.map((_, index) => index);
   for (;;) {
@@ -126,9 +141,9 @@ async function shrink(runner: GuestRunner, data: Buffer, generated: GeneratedCas
     if (smaller.length === 0) return best;
     const cases = smaller.map((candidate) => keepInstructions(generated, candidate));
     const records = cases.map(({ record }) => record);
-    const native = runNative(data, records);
+    const native = runNative(bits, data, records);
     const guest = await runner.run(data, records);
-    const results = cases.map((each, index) => compare(each, native[index]!, guest[index]!));
+    const results = cases.map((each, index) => compare(each, native[index]!, guest[index]!, bits));
     const found = results.findIndex((result) => result.length > 0);
     if (found < 0) return best;
     best = { generated: cases[found]!, differences: results[found]! };
@@ -136,8 +151,8 @@ async function shrink(runner: GuestRunner, data: Buffer, generated: GeneratedCas
   }
 }
 
-function disassemble(bytes: Uint8Array, address: number): string {
-  const decoder = new Decoder(64, bytes, DecoderOptions.AMD);
+function disassemble(bytes: Uint8Array, address: number, bits: CodeBits): string {
+  const decoder = new Decoder(bits, bytes, DecoderOptions.AMD);
   decoder.ip = BigInt(address);
   const instruction = decoder.decode();
   const formatter = new Formatter(FormatterSyntax.Intel);

@@ -10,8 +10,14 @@ export const CODE_BYTES = 2 * PAGE;
 export const DATA_BASE = 0x2000_0000;
 export const WRITABLE_BYTES = 2 * PAGE;
 export const DATA_BYTES = 3 * PAGE;
+/** Code size: 64-bit mode, or 32-bit code of compatibility mode with flat segments. */
+export type CodeBits = 32 | 64;
 export const FS_BASE = DATA_BASE + 0x800;
 export const GS_BASE = DATA_BASE + 0x1400;
+
+/** Of the local descriptor table: FS and GS of 32-bit code, with the bases above. */
+export const FS_SELECTOR = 0x07;
+export const GS_SELECTOR = 0x0f;
 
 /** A case: the registers and the code to begin with. Offsets in bytes. */
 export const CASE = {
@@ -40,6 +46,8 @@ export const RESULT = {
   error: 148,
   cr2: 152,
   changed: 160,
+  /** DS, ES, FS, GS, CS, SS: 2 bytes each. */
+  segments: 168,
   fpu: 256,
   xsaveHeader: 768,
   ymm: 832,
@@ -63,7 +71,7 @@ export const TRAP_DEFECT = 253;
 /** RFLAGS bits that a case chooses: CF PF AF ZF SF DF OF AC; IF is set besides. */
 export const FLAGS_MASK = 0x40cd5;
 
-const BATCH_MAGIC = 0x33565243;
+const BATCH_MAGIC = 0x34565243;
 
 /** What one side says about one case. */
 export interface Outcome {
@@ -75,10 +83,11 @@ export interface Outcome {
   message?: string;
 }
 
-export function encodeBatch(data: Uint8Array, cases: readonly Uint8Array[]): Buffer {
-  const header = Buffer.alloc(8);
+export function encodeBatch(bits: CodeBits, data: Uint8Array, cases: readonly Uint8Array[]): Buffer {
+  const header = Buffer.alloc(16);
   header.writeUInt32LE(BATCH_MAGIC, 0);
   header.writeUInt32LE(cases.length, 4);
+  header.writeUInt32LE(bits, 8);
   return Buffer.concat([header, data, ...cases]);
 }
 

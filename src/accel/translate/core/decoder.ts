@@ -848,6 +848,11 @@ function nearSize(): void {
   osize = isNarrow() && load<u32>(cpu, VENDOR) == 0 ? 2 : 8;
 }
 
+// Far pointers in memory: with REX.W they are no longer than without on AMD's processors.
+function farSize(): void {
+  if (osize == 8 && load<u32>(cpu, VENDOR) == 0) osize = 4;
+}
+
 function alu(code: u32): void {
   const kind = code >> 3;
   const form = code & 7;
@@ -1035,6 +1040,7 @@ function group45(code: u32): void {
       return;
     case 3:
     case 5:
+      farSize();
       if (isReg()) undefinedOpcode();
       else system(which == 3 ? S.OP_CALL_FAR_M : S.OP_JMP_FAR_M);
       return;
@@ -1337,6 +1343,7 @@ function twoByte(): void {
         undefinedOpcode();
         return;
       }
+      farSize();
       setReg(osize);
       imm(code & 7);
       system(S.OP_LOAD_FAR);

@@ -1,9 +1,9 @@
 // Operands of SSE and MMX instructions.
-import { GPR, ST, XMM } from "../layout";
-import { eaSized } from "./ea";
+import { FS, GPR, GS, SEGMENTS, SEG_BASE, SEG_BYTES, ST, XMM } from "../layout";
+import { address, eaSized, effectiveOffset } from "./ea";
 import { raiseGP } from "./exceptions";
 import { read128, read32, read64 } from "./memory";
-import { F_MODREG, REC_FLAGS, REC_IMM, REC_REG, REC_RM } from "./record";
+import { F_EA_SPECIAL, F_LONG, F_MODREG, REC_FLAGS, REC_IMM, REC_REG, REC_RM, REC_SEG } from "./record";
 
 // @ts-ignore: decorator
 @inline
@@ -74,11 +74,19 @@ export function rmMmx(cpu: usize, rec: usize): usize {
   return cpu + ((<usize>load<u8>(rec, REC_RM) & 7) << 4);
 }
 
-/** The linear address of a 16-byte operand that has to be aligned. */
+/** The linear address of a 16-byte operand that has to be aligned: that is seen before what the segment allows. */
 export function alignedAddress(cpu: usize, rec: usize, write: u32): u64 {
-  const linear = eaSized(cpu, rec, 16, write);
-  if (linear & 15) raiseGP(cpu);
-  return linear;
+  const flags = <u32>load<u8>(rec, REC_FLAGS);
+  if ((flags & F_EA_SPECIAL) == 0) {
+    const linear = address(cpu, rec);
+    if (linear & 15) raiseGP(cpu);
+    return linear;
+  }
+  const segment = <u32>load<u8>(rec, REC_SEG);
+  const hasBase = (flags & F_LONG) == 0 || segment == FS || segment == GS;
+  const base = hasBase ? load<u64>(cpu + SEGMENTS + segment * SEG_BYTES, SEG_BASE) : 0;
+  if ((effectiveOffset(cpu, rec) + base) & 15) raiseGP(cpu);
+  return eaSized(cpu, rec, 16, write);
 }
 
 /** An XMM register or aligned memory. */

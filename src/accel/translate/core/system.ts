@@ -24,7 +24,7 @@ import {
 import { hostPortRead, hostPortWrite, hostRandom } from "./host";
 import { inUseWithMxcsr, userComponents } from "./fpu-state";
 import { watchPorts } from "./io-breakpoints";
-import { isRegister as isReg, readRm, readSized, sizeOf as size, writeSized } from "./operands";
+import { isRegister as isReg, linearPast, readRm, readSized, sizeOf as size, writeSized } from "./operands";
 import { apicCr8, apicSetCr8 } from "./lapic";
 import { read16, read32, read64, sysRead16, sysRead64, sysWrite8, write16, write32, write64 } from "./memory";
 import {
@@ -667,9 +667,9 @@ function invlpg(cpu: usize, rec: usize): void {
 
 function loadFar(cpu: usize, rec: usize): void {
   const bytes = size(rec);
-  const linear = eaSized(cpu, rec, bytes + 2, 0);
-  const offset = readSized(cpu, linear, bytes);
-  const selector = <u32>read16(cpu, linear + bytes);
+  // Two operands, each with its own checks.
+  const offset = readSized(cpu, eaSized(cpu, rec, bytes, 0), bytes);
+  const selector = <u32>read16(cpu, linearPast(cpu, rec, bytes, 2, 0));
   loadSegment(cpu, load<u32>(rec, REC_IMM), selector);
   putSized(cpu + load<u8>(rec, REC_REG), bytes, offset);
   // LSS holds nothing back: it loads SS and ESP together.
