@@ -1,4 +1,4 @@
-// npm run test:cpu -- [--cases N] [--seed S] [--bits 64|32] [--table integer|sse|mmx|x87|bmi|avx|encodings]... [--failures N]
+// npm run test:cpu -- [--cases N] [--seed S] [--bits 64|32] [--table integer|sse|mmx|x87|bmi|avx|encodings|vex]... [--failures N]
 // Generated instruction sequences on the CPU of this machine and on the interpreter, compared.
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";

@@ -122,9 +122,15 @@ const FLAGS: readonly (readonly [RflagsBits, number])[] = [
 ];
 const PREFIXES = [0x66, 0x66, 0xf2, 0xf3, 0xf0, 0x67, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65];
 
-export function randomEncoding(random: Random, has: (feature: FeatureName) => boolean, bits: CodeBits): GeneratedCase {
+/** `vex`: only behind VEX prefixes; otherwise never. */
+export function randomEncoding(
+  random: Random,
+  has: (feature: FeatureName) => boolean,
+  bits: CodeBits,
+  vex: boolean,
+): GeneratedCase {
   for (;;) {
-    const bytes = randomBytes(random, bits);
+    const bytes = randomBytes(random, bits, vex);
     const described = describe(bytes, has, bits);
     if (!described) continue;
     const { name, length, undefines, approximate } = described;
@@ -137,25 +143,32 @@ export function randomEncoding(random: Random, has: (feature: FeatureName) => bo
   }
 }
 
-function randomBytes(random: Random, bits: CodeBits): Buffer {
+function randomBytes(random: Random, bits: CodeBits, vex: boolean): Buffer {
   const bytes: number[] = [];
-  while (random.chance(bytes.length < 3 ? 0.35 : 0.1) && bytes.length < 14) bytes.push(random.pick(PREFIXES));
-  const kind = random.int(100);
-  if (kind < 85) {
-    if (bits === 64 && random.chance(0.4)) bytes.push(0x40 | random.int(16));
-    if (kind >= 30) bytes.push(0x0f);
-    if (kind >= 62) bytes.push(random.chance(0.6) ? 0x38 : 0x3a);
-  } else if (kind < 92) {
-    bytes.push(0xc5, random.chance(0.7) ? 0xf8 | random.int(8) : random.int(256));
+  const prefixes = vex ? 0.05 : 0.35;
+  while (random.chance(bytes.length < 3 ? prefixes : 0.1) && bytes.length < 14) bytes.push(random.pick(PREFIXES));
+  if (vex) {
+    bytes.push(...vexPrefix(random));
   } else {
-    bytes.push(0xc4, random.chance(0.9) ? (random.int(8) << 5) | (1 + random.int(3)) : random.int(256));
-    bytes.push(random.chance(0.6) ? (random.int(2) << 7) | 0x78 | random.int(8) : random.int(256));
+    if (bits === 64 && random.chance(0.4)) bytes.push(0x40 | random.int(16));
+    const map = random.int(85);
+    if (map >= 30) bytes.push(0x0f);
+    if (map >= 62) bytes.push(random.chance(0.6) ? 0x38 : 0x3a);
   }
   bytes.push(random.int(256));
   // ModRM: mostly a register, or memory at a register that often is a pointer.
   bytes.push(random.chance(0.4) ? 0xc0 | random.int(64) : random.chance(0.7) ? random.int(128) : random.int(256));
   while (bytes.length < 15 || random.chance(0.1)) bytes.push(random.int(256));
   return Buffer.from(bytes.slice(0, 16));
+}
+
+// With vvvv set to all ones more often than chance would.
+function vexPrefix(random: Random): number[] {
+  const last = random.chance(0.4) ? 0x78 | random.int(8) : random.int(128);
+  const high = random.int(2) << 7;
+  if (random.chance(0.3)) return [0xc5, 0x80 | last];
+  const maps = random.chance(0.95) ? 1 + random.int(3) : random.int(32);
+  return [0xc4, (random.chance(0.7) ? 0xe0 : random.int(8) << 5) | maps, high | last];
 }
 
 function describe(bytes: Buffer, has: (feature: FeatureName) => boolean, bits: CodeBits) {

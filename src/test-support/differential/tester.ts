@@ -27,7 +27,8 @@ export const TABLES: Readonly<Record<string, CaseSource>> = {
   x87: ofTable(X87_TABLE),
   bmi: ofTable(BMI_TABLE),
   avx: ofTable(AVX_TABLE),
-  encodings: (has, bits) => (random) => randomEncoding(random, has, bits),
+  encodings: (has, bits) => (random) => randomEncoding(random, has, bits, false),
+  vex: (has, bits) => (random) => randomEncoding(random, has, bits, true),
 };
 
 function ofTable(all: readonly Spec[]): CaseSource {
