@@ -209,7 +209,6 @@ function loadTask(cpu: usize, base: u64, wide: bool, nested: bool, external: u32
   loadLdt(cpu, ldt, external);
   if (flags & VM) {
     for (let i: u32 = 0; i < 6; i++) virtual86Segment(cpu, i, segSelector(cpu, i));
-    refreshMode(cpu);
   } else {
     loadCode(cpu, segSelector(cpu, CS), external);
     loadStack(cpu, segSelector(cpu, SS), external);
@@ -218,6 +217,7 @@ function loadTask(cpu: usize, base: u64, wide: bool, nested: bool, external: u32
     loadData(cpu, FS, external);
     loadData(cpu, GS, external);
   }
+  refreshMode(cpu);
 }
 
 function loadLdt(cpu: usize, selector: u32, external: u32): void {

@@ -50,9 +50,53 @@ function checkOffset(cpu: usize, descriptor: u64, offset: u64, error: u32): void
   } else if ((offset & 0xffffffff) > <u64>descriptorLimit(descriptor)) raiseError(cpu, GP, error);
 }
 
-// A code segment for a direct far jump or call; answers its descriptor.
-function directCode(cpu: usize, selector: u32, descriptor: u64): u64 {
+// ---- Where a far JMP or CALL goes.
+
+let targetSelector: u32 = 0;
+let targetCode: u64 = 0; // the code segment's descriptor, accessed
+let targetOffset: u64 = 0;
+let gateWords: u32 = 0;
+let gateSize: u32 = 0; // of what CALL pushes; 0 where no gate says it
+
+/**
+ * Checks the target of protected mode and finds it: the companions above. False where it is another task, which has
+ * begun then.
+ */
+function findTarget(cpu: usize, selector: u32, offset: u64, size: u32, way: u32): bool {
+  if (isNull(selector)) raiseGP(cpu);
+  const descriptor = readDescriptor(cpu, selector, GP, 0);
+  const at = descriptorAt;
   const attributes = descriptorAttributes(descriptor);
+  if (attributes & ATTR_S) {
+    checkDirectCode(cpu, selector, attributes);
+    targetSelector = selector;
+    targetOffset = truncated(offset, size);
+    gateSize = 0;
+    checkOffset(cpu, descriptor, targetOffset, 0);
+    targetCode = setAccessed(cpu, at, descriptor);
+    return true;
+  }
+  if (namesTask(cpu, attributes)) {
+    farTask(cpu, selector, descriptor, way);
+    return false;
+  }
+  readCallGate(cpu, selector, descriptor, at);
+  const code = readDescriptor(cpu, targetSelector, GP, 0);
+  const codeAt = descriptorAt;
+  checkGateCode(cpu, descriptorAttributes(code), targetSelector & 0xfffc, way);
+  checkOffset(cpu, code, targetOffset, 0);
+  targetCode = setAccessed(cpu, codeAt, code);
+  return true;
+}
+
+// @ts-ignore: decorator
+@inline
+function truncated(offset: u64, size: u32): u64 {
+  return size == 2 ? offset & 0xffff : offset;
+}
+
+// A code segment that the selector itself names.
+function checkDirectCode(cpu: usize, selector: u32, attributes: u32): void {
   const error = selector & 0xfffc;
   const cpl = load<u32>(cpu, CPL);
   const dpl = dplOf(attributes);
@@ -62,56 +106,7 @@ function directCode(cpu: usize, selector: u32, descriptor: u64): u64 {
   } else if ((selector & 3) > cpl || dpl != cpl) raiseError(cpu, GP, error);
   if (isLongMode(cpu) && (attributes & (ATTR_L | ATTR_DB)) == (ATTR_L | ATTR_DB)) raiseError(cpu, GP, error);
   if ((attributes & ATTR_P) == 0) raiseError(cpu, NP, error);
-  return descriptor;
 }
-
-/** Far JMP. */
-export function farJump(cpu: usize, selector: u32, offset: u64, size: u32): void {
-  if (realMode(cpu)) {
-    const target = size == 2 ? offset & 0xffff : offset;
-    if (target > <u64>load<u32>(seg(cpu, CS), SEG_LIMIT)) raiseGP(cpu);
-    realSegment(cpu, CS, selector);
-    store<u64>(cpu, target, RIP);
-    refreshMode(cpu);
-    return;
-  }
-  if (isNull(selector)) raiseGP(cpu);
-  const descriptor = readDescriptor(cpu, selector, GP, 0);
-  const at = descriptorAt;
-  const attributes = descriptorAttributes(descriptor);
-  const cpl = load<u32>(cpu, CPL);
-  if (attributes & ATTR_S) {
-    directCode(cpu, selector, descriptor);
-    const target = size == 2 ? offset & 0xffff : offset;
-    checkOffset(cpu, descriptor, target, 0);
-    setCodeSegment(cpu, selector, setAccessed(cpu, at, descriptor), cpl);
-    store<u64>(cpu, target, RIP);
-    refreshMode(cpu);
-    return;
-  }
-  if (namesTask(cpu, attributes)) {
-    farTask(cpu, selector, descriptor, SWITCH_JUMP);
-    return;
-  }
-  readCallGate(cpu, selector, descriptor, at);
-  const code = readDescriptor(cpu, gateSelector, GP, 0);
-  const codeAt = descriptorAt;
-  const codeAttributes = descriptorAttributes(code);
-  const error = gateSelector & 0xfffc;
-  checkGateCode(cpu, codeAttributes, error);
-  const dpl = dplOf(codeAttributes);
-  if (codeAttributes & ATTR_CONFORMING ? dpl > cpl : dpl != cpl) raiseError(cpu, GP, error);
-  if ((codeAttributes & ATTR_P) == 0) raiseError(cpu, NP, error);
-  checkOffset(cpu, code, gateOffset, 0);
-  setCodeSegment(cpu, gateSelector, setAccessed(cpu, codeAt, code), cpl);
-  store<u64>(cpu, gateOffset, RIP);
-  refreshMode(cpu);
-}
-
-let gateSelector: u32 = 0;
-let gateOffset: u64 = 0;
-let gateWords: u32 = 0;
-let gateSize: u32 = 4;
 
 // Whether a system descriptor leads to another task: a TSS, also one that is busy, or a task gate. Not in long mode.
 function namesTask(cpu: usize, attributes: u32): bool {
@@ -120,7 +115,7 @@ function namesTask(cpu: usize, attributes: u32): bool {
   return type == SYS_TASK_GATE || (type & ~10) == SYS_TSS16;
 }
 
-// Reads a call gate into gateSelector and its companions.
+// Reads a call gate into targetSelector and its companions.
 function readCallGate(cpu: usize, selector: u32, descriptor: u64, at: u64): void {
   const error = selector & 0xfffc;
   const attributes = descriptorAttributes(descriptor);
@@ -137,75 +132,72 @@ function readCallGate(cpu: usize, selector: u32, descriptor: u64, at: u64): void
     if (((high >> 40) & 31) != 0) raiseError(cpu, GP, error);
   }
   if ((attributes & ATTR_P) == 0) raiseError(cpu, NP, error);
-  gateSelector = <u32>(descriptor >> 16) & 0xffff;
-  gateOffset = descriptor & 0xffff;
+  targetSelector = <u32>(descriptor >> 16) & 0xffff;
+  targetOffset = descriptor & 0xffff;
   gateSize = long ? 8 : 2;
   if (type == SYS_CALL) {
-    gateOffset |= (descriptor >> 48) << 16;
+    targetOffset |= (descriptor >> 48) << 16;
     if (!long) gateSize = 4;
   }
-  if (long) gateOffset |= high << 32;
+  if (long) targetOffset |= high << 32;
   gateWords = <u32>(descriptor >> 32) & 31;
-  if (isNull(gateSelector)) raiseGP(cpu);
+  if (isNull(targetSelector)) raiseGP(cpu);
 }
 
-function checkGateCode(cpu: usize, attributes: u32, error: u32): void {
+// The code segment that a gate names. JMP stays in its ring, CALL may go inward.
+function checkGateCode(cpu: usize, attributes: u32, error: u32, way: u32): void {
+  const cpl = load<u32>(cpu, CPL);
+  const dpl = dplOf(attributes);
   if ((attributes & (ATTR_S | ATTR_CODE)) != (ATTR_S | ATTR_CODE)) raiseError(cpu, GP, error);
   if (isLongMode(cpu) && (attributes & (ATTR_L | ATTR_DB)) != ATTR_L) raiseError(cpu, GP, error);
+  const stays = way == SWITCH_JUMP && (attributes & ATTR_CONFORMING) == 0;
+  if (stays ? dpl != cpl : dpl > cpl) raiseError(cpu, GP, error);
+  if ((attributes & ATTR_P) == 0) raiseError(cpu, NP, error);
+}
+
+// ---- Far JMP and CALL.
+
+/** Far JMP. */
+export function farJump(cpu: usize, selector: u32, offset: u64, size: u32): void {
+  if (realMode(cpu)) {
+    realTransfer(cpu, selector, offset, size, false);
+    return;
+  }
+  if (!findTarget(cpu, selector, offset, size, SWITCH_JUMP)) return;
+  setCodeSegment(cpu, targetSelector, targetCode, load<u32>(cpu, CPL));
+  store<u64>(cpu, targetOffset, RIP);
+  refreshMode(cpu);
 }
 
 /** Far CALL. RIP is the return address. */
 export function farCall(cpu: usize, selector: u32, offset: u64, size: u32): void {
+  if (realMode(cpu)) {
+    realTransfer(cpu, selector, offset, size, true);
+    return;
+  }
+  if (!findTarget(cpu, selector, offset, size, SWITCH_CALL)) return;
   const back = load<u64>(cpu, RIP);
   const oldCs = segSelector(cpu, CS);
-  if (realMode(cpu)) {
-    const target = size == 2 ? offset & 0xffff : offset;
-    if (target > <u64>load<u32>(seg(cpu, CS), SEG_LIMIT)) raiseGP(cpu);
-    pushPair(cpu, size, oldCs, back);
-    realSegment(cpu, CS, selector);
-    store<u64>(cpu, target, RIP);
-    refreshMode(cpu);
-    return;
-  }
-  if (isNull(selector)) raiseGP(cpu);
-  const descriptor = readDescriptor(cpu, selector, GP, 0);
-  const at = descriptorAt;
-  const attributes = descriptorAttributes(descriptor);
   const cpl = load<u32>(cpu, CPL);
-  if (attributes & ATTR_S) {
-    directCode(cpu, selector, descriptor);
-    const target = size == 2 ? offset & 0xffff : offset;
-    checkOffset(cpu, descriptor, target, 0);
-    const accessed = setAccessed(cpu, at, descriptor);
-    pushPair(cpu, size, oldCs, back);
-    setCodeSegment(cpu, selector, accessed, cpl);
-    store<u64>(cpu, target, RIP);
-    refreshMode(cpu);
-    return;
-  }
-  if (namesTask(cpu, attributes)) {
-    farTask(cpu, selector, descriptor, SWITCH_CALL);
-    return;
-  }
-  readCallGate(cpu, selector, descriptor, at);
-  const code = readDescriptor(cpu, gateSelector, GP, 0);
-  const codeAt = descriptorAt;
-  const codeAttributes = descriptorAttributes(code);
-  const error = gateSelector & 0xfffc;
-  checkGateCode(cpu, codeAttributes, error);
-  const dpl = dplOf(codeAttributes);
-  if (dpl > cpl) raiseError(cpu, GP, error);
-  if ((codeAttributes & ATTR_P) == 0) raiseError(cpu, NP, error);
-  checkOffset(cpu, code, gateOffset, 0);
-  const accessed = setAccessed(cpu, codeAt, code);
-  if ((codeAttributes & ATTR_CONFORMING) == 0 && dpl < cpl) {
-    if (isLongMode(cpu)) callInner64(cpu, accessed, dpl, oldCs, back);
-    else callInner(cpu, accessed, dpl, oldCs, back);
+  const attributes = descriptorAttributes(targetCode);
+  const dpl = dplOf(attributes);
+  if (gateSize != 0 && (attributes & ATTR_CONFORMING) == 0 && dpl < cpl) {
+    if (isLongMode(cpu)) callInner64(cpu, targetCode, dpl, oldCs, back);
+    else callInner(cpu, targetCode, dpl, oldCs, back);
   } else {
-    pushPair(cpu, gateSize, oldCs, back);
-    setCodeSegment(cpu, gateSelector, accessed, cpl);
+    pushPair(cpu, gateSize != 0 ? gateSize : size, oldCs, back);
+    setCodeSegment(cpu, targetSelector, targetCode, cpl);
   }
-  store<u64>(cpu, gateOffset, RIP);
+  store<u64>(cpu, targetOffset, RIP);
+  refreshMode(cpu);
+}
+
+function realTransfer(cpu: usize, selector: u32, offset: u64, size: u32, call: bool): void {
+  const target = truncated(offset, size);
+  if (target > <u64>load<u32>(seg(cpu, CS), SEG_LIMIT)) raiseGP(cpu);
+  if (call) pushPair(cpu, size, segSelector(cpu, CS), load<u64>(cpu, RIP));
+  realSegment(cpu, CS, selector);
+  store<u64>(cpu, target, RIP);
   refreshMode(cpu);
 }
 
@@ -237,7 +229,7 @@ function callInner64(cpu: usize, code: u64, dpl: u32, oldCs: u32, back: u64): vo
   sysWrite64(cpu, rsp - 24, oldCs);
   sysWrite64(cpu, rsp - 32, back);
   nullStack(cpu, dpl, dpl);
-  setCodeSegment(cpu, gateSelector, code, dpl);
+  setCodeSegment(cpu, targetSelector, code, dpl);
   store<u64>(cpu, rsp - 32, RSP);
 }
 
@@ -266,7 +258,7 @@ function callInner(cpu: usize, code: u64, dpl: u32, oldCs: u32, back: u64): void
   at = innerPush(cpu, base, at, mask, size, oldCs);
   at = innerPush(cpu, base, at, mask, size, back);
   fillSegment(cpu, SS, (selector & 0xfffc) | dpl, descriptor);
-  setCodeSegment(cpu, gateSelector, code, dpl);
+  setCodeSegment(cpu, targetSelector, code, dpl);
   refreshMode(cpu);
   setStackPointer(cpu, at);
 }
