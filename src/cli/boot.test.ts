@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { CODE, makeKernel } from "./testing/kernels.js";
-import { MAIN, Running, ringvisor, temporaryFolder } from "./testing/ringvisor.js";
+import { NO_TERMINAL, onTerminal, Running, ringvisor, temporaryFolder } from "./testing/ringvisor.js";
 
 type Context = Parameters<typeof temporaryFolder>[0];
 
@@ -161,16 +160,8 @@ test("icount: two runs are the same to the instruction", (t) => {
   assert.deepEqual(runs[0], runs[1]);
 });
 
-const script = spawnSync("script", ["--version"]).status === 0 ? false : "script (bsdutils) is not installed";
-
-/** Runs the command line on a terminal of its own; `inner` is a shell command around "$@". */
-function onTerminal(args: string[], inner = '"$@"'): Running {
-  const quoted = [process.execPath, MAIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
-  return new Running(["-qec", `set -- ${quoted}; ${inner}; echo; stty -a`, "/dev/null"], ["script"]);
-}
-
 test("on a terminal: keys go through raw, Ctrl-A H helps, Ctrl-A X quits, and the terminal is as before", {
-  skip: script,
+  skip: NO_TERMINAL,
 }, async (t) => {
   const running = onTerminal(
     bootArgs(t, [CODE.print("?"), CODE.echo, CODE.print("!"), CODE.powerOff]),
@@ -187,7 +178,7 @@ test("on a terminal: keys go through raw, Ctrl-A H helps, Ctrl-A X quits, and th
   assert.equal(await running.exited, 0);
 });
 
-test("on a terminal: Ctrl-A C opens the monitor and continue goes on", { skip: script }, async (t) => {
+test("on a terminal: Ctrl-A C opens the monitor and continue goes on", { skip: NO_TERMINAL }, async (t) => {
   const running = onTerminal(
     bootArgs(t, ["mov rbx, 0xabcdef", CODE.print("?"), CODE.echo, CODE.powerOff]),
     '"$@"; echo "code $?"',
@@ -216,7 +207,7 @@ test("on a terminal: Ctrl-A C opens the monitor and continue goes on", { skip: s
   assert.equal(await running.exited, 0);
 });
 
-test("on a terminal: the monitor's quit ends the run", { skip: script }, async (t) => {
+test("on a terminal: the monitor's quit ends the run", { skip: NO_TERMINAL }, async (t) => {
   const running = onTerminal(bootArgs(t, [CODE.print("?"), CODE.spin]), '"$@"; echo "code $?"');
   await running.sees(/\?/);
   running.type("\x01c");
@@ -228,7 +219,7 @@ test("on a terminal: the monitor's quit ends the run", { skip: script }, async (
 });
 
 for (const signal of ["TERM", "KILL", "SEGV"] as const) {
-  test(`on a terminal: it is as before after SIG${signal}`, { skip: script }, async (t) => {
+  test(`on a terminal: it is as before after SIG${signal}`, { skip: NO_TERMINAL }, async (t) => {
     const untilRaw = "until stty -a </dev/tty | grep -q -e -icanon; do sleep 0.1; done";
     const running = onTerminal(
       bootArgs(t, [CODE.print("?"), CODE.spin]),

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { Running, ringvisor } from "./testing/ringvisor.js";
+import { makeKernel } from "./testing/kernels.js";
+import { NO_TERMINAL, onTerminal, Running, ringvisor, temporaryFolder } from "./testing/ringvisor.js";
 
 const SEABIOS = "/usr/share/seabios/bios-256k.bin";
 const MEMTEST = "/boot/memtest86+x64.bin";
@@ -68,4 +70,39 @@ test("what contradicts itself is refused", () => {
     assert.equal(code, 2, stderr);
     assert.match(stderr, pattern);
   }
+});
+
+test("on a terminal: the screen is drawn, keys are typed, help and monitor come and go, Ctrl-A X quits", {
+  skip: NO_TERMINAL,
+}, async (t) => {
+  const kernel = join(temporaryFolder(t), "kernel");
+  const code = `mov rbx, 0xb8000
+mov dword ptr [rbx], 0x1e691e48
+1: in al, 0x64
+test al, 1
+jz 1b
+in al, 0x60
+cmp al, 0x1e
+jne 1b
+mov word ptr [rbx + 4], 0x1e21
+jmp 1b`;
+  writeFileSync(kernel, makeKernel(code));
+  const options = ["--memory", "32M", "--accel", "interpret", "--kernel", kernel, "--screen", "text"];
+  const running = onTerminal(["boot", ...options], '"$@"; echo "code $?"');
+  await running.sees(/\[0;93;44mHi/);
+  running.type("a");
+  await running.sees(/\[0;93;44m!/);
+  let from = running.output.length;
+  running.type("\x01c");
+  await running.sees(/\(ringvisor\) /, from);
+  from = running.output.length;
+  running.type("continue\r");
+  await running.sees(/\[0;93;44mHi!/, from);
+  running.type("\x01h");
+  await running.sees(/Ctrl-A X {2}quit/);
+  from = running.output.length;
+  running.type("\x01x");
+  await running.sees(/Hi!\r\n.*code 0/s, from);
+  await running.sees(/[^-]icanon.* [^-]?echo /s);
+  assert.equal(await running.exited, 0);
 });

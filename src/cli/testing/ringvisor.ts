@@ -86,6 +86,16 @@ export class Running {
   }
 }
 
+/** Why `onTerminal` cannot be used here; false where it can. */
+export const NO_TERMINAL =
+  spawnSync("script", ["--version"]).status === 0 ? false : "script (bsdutils) is not installed";
+
+/** Runs the command line on a terminal of its own; `inner` is a shell command around "$@". */
+export function onTerminal(args: string[], inner = '"$@"'): Running {
+  const quoted = [process.execPath, MAIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+  return new Running(["-qec", `set -- ${quoted}; ${inner}; echo; stty -a`, "/dev/null"], ["script"]);
+}
+
 /** A folder that goes away with the test. */
 export function temporaryFolder(t: { after(callback: () => void): void }): string {
   const folder = mkdtempSync(join(tmpdir(), "ringvisor-cli-"));

@@ -81,7 +81,8 @@ class TerminalScreen implements HostScreen {
     const image = this.source?.screen() ?? null;
     // A terminal that is slower than the guest gets the newest picture later.
     if (image === null || !this.active || this.output.writableNeedDrain) return;
-    const text = this.ansi.draw(image, this.output.columns, this.output.rows);
+    // A terminal that does not know its size tells 0.
+    const text = this.ansi.draw(image, this.output.columns || 80, this.output.rows || 25);
     if (text !== "") this.output.write(text);
   }
 }
