@@ -130,8 +130,8 @@ export function cpuidTable(model: CpuModel, place: CpuidPlace): CpuidLeaf[] {
     const hertz = Math.round(place.tscHertz);
     const divisor = gcd(hertz, APIC_BUS_HERTZ);
     const [numerator, denominator] = [hertz / divisor, APIC_BUS_HERTZ / divisor];
-    // A ratio of which a part does not fit its register is not enumerated.
-    if (numerator < 2 ** 32) add(0x15, null, denominator, numerator, APIC_BUS_HERTZ, 0);
+    // Kernels multiply the crystal's kHz by the numerator in 32 bits: a ratio that does not fit there is not enumerated.
+    if (numerator * (APIC_BUS_HERTZ / 1000) < 2 ** 32) add(0x15, null, denominator, numerator, APIC_BUS_HERTZ, 0);
     const megahertz = Math.min(0xffff, Math.round(hertz / 1e6));
     add(0x16, null, megahertz, megahertz, APIC_BUS_HERTZ / 1e6, 0);
   }
