@@ -288,6 +288,18 @@ test("IRET's RF holds an instruction breakpoint back, and only for the instructi
   cpu.close();
 });
 
+test("DEBUGCTL.BTF steps from branch to branch, for one trap", async () => {
+  const cpu = machine({ mode: "long" });
+  const run = await cpu.run("nop; xor eax, eax; jnz over; jz over; nop; over: nop", { rflags: 0x102n }, (state) => {
+    state.msrs[0x1d9] = 2n;
+  });
+  assert.equal(run.fault?.vector, 1);
+  assert.equal(run.fault?.rip, BigInt(TEST_LAYOUT.code + 8));
+  assert.equal(run.state.dr.dr6 & 0x4000n, 0x4000n);
+  assert.equal(run.state.msrs[0x1d9], 0n);
+  cpu.close();
+});
+
 test("a single step ends HLT", async () => {
   const cpu = machine({ mode: "long" });
   const run = await cpu.run("hlt; nop", { rflags: 0x102n });

@@ -114,6 +114,23 @@ function show(c: Case): string {
   return `${c.paging} ring ${c.ring} ${c.access} pde ${c.pde.toString(16)} pte ${c.pte.toString(16)} ${flags.join(" ")}`;
 }
 
+test("4 MiB pages have as many address bits as the processor, up to 40", async () => {
+  for (const [model, bit, wanted] of [
+    ["pentium3", 13, null], // address bit 32
+    ["pentium3", 16, null], // address bit 35
+    ["pentium3", 17, 9], // MAXPHYADDR is 36
+    ["pentium3,-pse36", 13, 9],
+    ["default", 20, null],
+    ["default", 21, 9],
+  ] as const) {
+    const cpu = new TestCpu({ accelerator, mode: "protected", paging: "32-bit", model });
+    cpu.memory.write32(TEST_LAYOUT.pageTables + (LINEAR >>> 22) * 4, Number(P | RW | US | PS) | (1 << bit));
+    const { fault } = await cpu.run("mov bl, byte ptr [eax]", { rax: BigInt(LINEAR) });
+    assert.equal(fault?.errorCode ?? null, wanted, `${model}, bit ${bit}`);
+    cpu.close();
+  }
+});
+
 for (const paging of ["long", "pae", "32-bit"] as const) {
   test(`permissions, error codes and A and D bits of ${paging} paging`, async () => {
     const random = new Random(0x5eed);

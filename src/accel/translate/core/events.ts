@@ -1,15 +1,15 @@
 // Events between instructions: exceptions on their way to their handlers, interrupts, halting, debug
 // traps. Intel SDM vol. 3A chapter 6; AMD APM vol. 2 chapter 8.
 import {
-  COUNT_EXCEPTIONS, COUNT_INTERRUPTS, CPL, CR2, CS, CUR_REC, DEBUG_BP, DEBUG_BREAKPOINTS, DEBUG_PENDING, DEBUG_RESUME,
+  BLOCK_RIP, COUNT_EXCEPTIONS, COUNT_INTERRUPTS, CPL, CR2, CS, CUR_REC, DEBUG_BP, DEBUG_BREAKPOINTS, DEBUG_PENDING, DEBUG_RESUME,
   DEBUG_STEP, DEBUG_WATCHPOINTS, DELIVERING, DELIVERING_KIND, DR, DS, ES, EVENT_EXCEPTION, EVENT_INTERRUPT, EVENT_NMI,
   EVENT_SOFTWARE, EXC_ERROR, EXC_HAS_ERROR, EXC_PAYLOAD, EXC_PENDING, EXC_VECTOR, EXIT_BREAKPOINT, EXIT_BUDGET,
   EXIT_DETAIL, EXIT_HALT, EXIT_INTERCEPT, EXIT_LENGTH, EXIT_REASON, EXIT_REQUEST, EXIT_SHUTDOWN, EXIT_STEP,
-  EXIT_WATCHPOINT, EXTINT_MESSAGE, FS, GPR, GS, IDTR_BASE, IDTR_LIMIT, INTERCEPT_EXCEPTIONS, INTERRUPT_CHECK, MONITOR_INTERRUPTS, MONITOR_LINE, NMI_MASKED, NMI_PENDING,
-  REMAINING, REPEATING, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SIPI_VECTOR, SS, STEPPING, STEP_TRAP,
+  EXIT_WATCHPOINT, EXTINT_MESSAGE, FS, GPR, GS, IDTR_BASE, IDTR_LIMIT, INTERCEPT_EXCEPTIONS, INTERRUPT_CHECK, MONITOR_INTERRUPTS, MONITOR_LINE, MSR_DEBUGCTL, NMI_MASKED, NMI_PENDING,
+  REMAINING, REPEATING, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SINGLE_BLOCK, SIPI_VECTOR, SS, STEPPING, STEP_TRAP,
   TR, WATCH_HIT, MAX_VCPUS, TLB, VCPU_BASE, VCPU_STRIDE,
 } from "../layout";
-import { count } from "./blocks";
+import { BLOCK_HEADER, count } from "./blocks";
 import { DB, DE, DF, GP, NP, PF, SSF, TS, raiseError } from "./exceptions";
 import { IF, NT, RF, TF, VM, getFlags, setFlags } from "./flags";
 import { hostAcknowledgePic, unwind } from "./host";
@@ -17,6 +17,7 @@ import { apicAcknowledge, apicPendingVector, apicExtInt, apicWantsAttention } fr
 import { sysRead16, sysRead32, sysRead64, sysWrite16, sysWrite32, sysWrite64, write64 } from "./memory";
 import { is64, isLongMode, isProtected, refreshMode } from "./mode";
 import { canonical, probeWrite, probeWriteSystem } from "./mmu";
+import { REC_LEN } from "./record";
 import { initVcpu, startVcpu } from "./reset";
 import {
   ATTR_CODE, ATTR_CONFORMING, ATTR_DB, ATTR_DOWN, ATTR_L, ATTR_P, ATTR_S, ATTR_WRITABLE, SYS_INT, SYS_INT16,
@@ -34,6 +35,8 @@ const DR6: usize = DR + 48;
 const DR7: usize = DR + 56;
 const DR6_BS: u64 = 1 << 14;
 const DR7_GD: u64 = 1 << 13;
+const DEBUGCTL_LBR: u64 = 1;
+const DEBUGCTL_BTF: u64 = 2;
 
 const RUN_RUNNING: u32 = 0;
 const RUN_HALTED: u32 = 1;
@@ -193,6 +196,13 @@ function meetsBreakpoint(cpu: usize): bool {
   return false;
 }
 
+// Whether TF traps after this instruction: with DEBUGCTL.BTF after those alone that go elsewhere than on.
+function stepsHere(cpu: usize): bool {
+  if ((load<u64>(cpu, MSR_DEBUGCTL) & DEBUGCTL_BTF) == 0) return true;
+  const next = load<u64>(cpu, BLOCK_RIP) + <u64>load<u8>(cpu + SINGLE_BLOCK + BLOCK_HEADER, REC_LEN);
+  return load<u64>(cpu, RIP) != next;
+}
+
 /** After an instruction in stepping mode: debug traps. True where the run ends. */
 export function stepTrap(cpu: usize): bool {
   store<u32>(cpu, 0, DEBUG_RESUME);
@@ -200,7 +210,7 @@ export function stepTrap(cpu: usize): bool {
   if (load<u32>(cpu, REPEATING) != 0) store<u64>(cpu, load<u64>(cpu, RFLAGS) | RF, RFLAGS);
   store<u32>(cpu, 0, REPEATING);
   let pending = load<u64>(cpu, DEBUG_PENDING);
-  if (load<u32>(cpu, STEP_TRAP) != 0) pending |= DR6_BS;
+  if (load<u32>(cpu, STEP_TRAP) != 0 && stepsHere(cpu)) pending |= DR6_BS;
   store<u32>(cpu, 0, STEP_TRAP);
   if (pending != 0) {
     if (load<u32>(cpu, SHADOW) == 2) store<u64>(cpu, pending & ~DR6_BS, DEBUG_PENDING);
@@ -310,6 +320,7 @@ export function deliverPending(cpu: usize): void {
     const dr6 = load<u64>(cpu, DR6);
     store<u64>(cpu, (dr6 & ~(<u64>15)) | load<u64>(cpu, EXC_PAYLOAD), DR6);
     store<u64>(cpu, load<u64>(cpu, DR7) & ~DR7_GD, DR7);
+    store<u64>(cpu, load<u64>(cpu, MSR_DEBUGCTL) & ~(DEBUGCTL_LBR | DEBUGCTL_BTF), MSR_DEBUGCTL);
   }
   if (!trap) {
     resumeFlag = RF;

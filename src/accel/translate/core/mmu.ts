@@ -10,7 +10,7 @@ import {
   MSR_EFER, NO_TLB, PDPTR, PHYSICAL_BITS, PKRS, PKRU, RFLAGS, SLOT_BYTES, SLOT_COUNT, SLOTS, SS, SYS_TLB, TLB, TLB_BASE, TLB_CONTEXTS, TLB_ENTRIES, TLB_ENTRY_BYTES,
   TLB_STRIDE, VCPU_BASE, VCPU_ID, VCPU_STRIDE, WATCH_HIT,
 } from "../layout";
-import { FEATURE_LA57, FEATURE_PAGE1GB } from "../feature-bits";
+import { FEATURE_LA57, FEATURE_PAGE1GB, FEATURE_PSE36 } from "../feature-bits";
 import { codeWritten, count, pageHasCode } from "./blocks";
 import { has } from "./cpu-features";
 import { AC as ALIGNMENT_CHECK, GP, SSF, raiseError, raisePageFault } from "./exceptions";
@@ -269,8 +269,10 @@ function walk32(cpu: usize, linear: u64, cr4: u64): bool {
   walkNoExecute = false;
   const pde = readEntry((load<u64>(cpu, CR3) & 0xfffff000) + ((linear >> 22) & 1023) * 4, false);
   if ((pde & PTE_PS) != 0 && (pde & PTE_P) != 0 && (cr4 & CR4_PSE) != 0) {
-    // PSE-36: address bits 32-39 are in bits 13-20.
-    if (!through(pde, 1 << 21)) return false;
+    // PSE-36: address bits 32-39 are in bits 13-20, as many as there are.
+    const bits = min<u32>(load<u32>(cpu, PHYSICAL_BITS), 40);
+    const wide: u64 = has(cpu, FEATURE_PSE36) && bits > 32 ? (<u64>1 << <u64>(bits - 19)) - 1 : 0x1fff;
+    if (!through(pde, 0x3fe000 & ~wide)) return false;
     walkLarge = 1;
     return leaf(cr4, pde, (pde & 0xffc00000) | (((pde >> 13) & 0xff) << 32) | (linear & 0x3fffff));
   }
