@@ -1,5 +1,8 @@
 // unittests.cfg of kvm-unit-tests: sections of `name = value` lines, and QEMU's options in our words.
 
+/** Seconds for what runs billions of instructions. */
+const SLOW = { "access_test.flat": 600, "sieve.flat": 300 };
+
 /** The entries for one architecture. Throws where a line is none of the file's forms. */
 export function parseConfig(text, arch) {
   const entries = [];
@@ -24,7 +27,7 @@ export function parseConfig(text, arch) {
       file: entry.file,
       cpus: Number(entry.smp ?? 1),
       args: words(entry.test_args ?? "").join(" "),
-      timeout: Number(entry.timeout ?? 90),
+      timeout: Math.max(Number(entry.timeout ?? 90), SLOW[entry.file] ?? 0),
       ...machineOf(entry),
     }));
 }

@@ -1,4 +1,4 @@
-// npm run test:kvm-unit-tests -- --dir DIR [--dir DIR32] [--all] [--verbose] [--scale N] [WORD]...
+// npm run test:kvm-unit-tests -- --dir DIR [--dir DIR32] [--all] [--table] [--verbose] [--scale N] [WORD]...
 // Runs kvm-unit-tests that were built in DIR (one folder for each architecture) and prints a table, with what QEMU 10
 // gave beside it. WORDs choose entries by their names' beginning; `=WORD` by the whole name. Not a part of `npm test`.
 import { spawn } from "node:child_process";
@@ -24,6 +24,8 @@ const { values, positionals } = parseArgs({
     scale: { type: "string", default: "4" },
     /** Changes to the CPU model of every test, e.g. `vendor=intel`. */
     cpu: { type: "string" },
+    /** At the end a table for docs, with both architectures in one line. */
+    table: { type: "boolean", default: false },
   },
 });
 if (values.dir.length === 0) {
@@ -135,6 +137,7 @@ const figure = ({ passed, failed, end }) => `${passed}/${failed}${end ? ` ${end}
 console.log("| test | result | skipped | QEMU 10 | seconds | |");
 console.log("| --- | --- | --- | --- | --- | --- |");
 const unclean = [];
+const table = new Map();
 for (const dir of values.dir) {
   const arch = archOf(dir);
   for (const entry of parseConfig(readFileSync(join(dir, "x86/unittests.cfg"), "utf8"), arch)) {
@@ -153,6 +156,14 @@ for (const dir of values.dir) {
     const time = run.seconds.toFixed(1);
     console.log(`| ${name} | ${result.passed}/${result.failed} | ${result.skipped} | ${peer} | ${time} | ${verdict} |`);
     if (!result.clean) unclean.push({ name, result });
+    const cell = `${figure(result)}${result.skipped ? `, ${result.skipped} skipped` : ""}`;
+    table.set(entry.name, { ...table.get(entry.name), [arch]: cell });
+  }
+}
+if (values.table) {
+  console.log("\n| test | 64-bit | 32-bit | QEMU 10, 64-bit |\n| --- | --- | --- | --- |");
+  for (const [name, { x86_64 = "", i386 = "" }] of table) {
+    console.log(`| ${name} | ${x86_64} | ${i386} | ${QEMU[name] ? figure(QEMU[name]) : ""} |`);
   }
 }
 for (const { name, result } of unclean) {
