@@ -113,7 +113,7 @@ process.on("exit", () => rmSync(guest.initrd, { force: true }));
 
 const options = [
   ...["boot", "--kernel", guest.kernel, "--initrd", guest.initrd, "--accel", "interpret", "--no-reboot"],
-  ...["--append", "console=ttyS0 quiet cryptomgr.notests", "--cpu", values.cpu, "--memory", "1G"],
+  ...["--append", "console=ttyS0 quiet cryptomgr.notests vsyscall=emulate", "--cpu", values.cpu, "--memory", "1G"],
 ];
 const running = new Running(options, [process.execPath, MAIN], Number(values.timeout) * 10_000);
 process.on("exit", () => running.kill("SIGKILL"));

@@ -12,6 +12,8 @@ export interface BootCase {
   /** Whether the kernel is told to keep its page tables from user mode (page table isolation). */
   pti: boolean;
   vendor: "amd" | "intel";
+  /** Default `real`. */
+  clock?: "real" | "icount";
 }
 
 export interface BootResult {
@@ -38,14 +40,17 @@ const QUESTIONS = [
 const DIGEST = "e071f707df7bbeee2a6a1eb48011ddd0";
 
 /** @throws AssertionError where the guest sees another machine, or ends in another way than by its power-off */
-export async function bootDebian({ kernel, cpus, pti, vendor }: BootCase, guest: DebianGuest): Promise<BootResult> {
+export async function bootDebian(
+  { kernel, cpus, pti, vendor, clock = "real" }: BootCase,
+  guest: DebianGuest,
+): Promise<BootResult> {
   const folder = mkdtempSync(join(tmpdir(), "ringvisor-boot-"));
   const stats = join(folder, "stats.json");
   // The kernel's self-tests of its ciphers are left out: with 32 bits they are most of the work of a boot.
   const options = [
-    ...["boot", "--kernel", guest.kernel, "--initrd", guest.initrd, "--accel", "interpret", `--stats=${stats}`],
+    ...["boot", "--kernel", guest.kernel, "--initrd", guest.initrd, "--accel", "interpret", "--clock", clock],
     ...["--append", `console=ttyS0 earlyprintk=ttyS0 cryptomgr.notests ${pti ? "pti=on" : "nopti"}`],
-    ...["--cpus", `${cpus}`, "--cpu", `default,vendor=${vendor}`, "--memory", "512M", "--no-reboot"],
+    ...["--cpus", `${cpus}`, "--cpu", `default,vendor=${vendor}`, "--memory", "512M", "--no-reboot", `--stats=${stats}`],
   ];
   const running = new Running(options, [process.execPath, MAIN], SILENCE_MS);
   try {

@@ -160,7 +160,8 @@ export function shiftDouble(cpu: usize, right: bool, value: u64, filler: u64, co
   } else {
     const three = right ? (filler << 32) | (filler << 16) | value : (value << 32) | (filler << 16) | filler;
     r = (right ? three >> c : three >> (32 - c)) & 0xffff;
-    carry = (right ? three >> (c - 1) : three >> (48 - c)) & 1;
+    // Past 16 undefined; as an AMD Zen 3 has it.
+    carry = c > 16 ? 0 : (right ? value >> (c - 1) : value >> (16 - c)) & 1;
   }
   setShift(cpu, r, carry, signBit(r ^ value, size), size);
   return r;
