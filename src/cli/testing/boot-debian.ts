@@ -50,7 +50,16 @@ export async function bootDebian(
   const options = [
     ...["boot", "--kernel", guest.kernel, "--initrd", guest.initrd, "--accel", "interpret", "--clock", clock],
     ...["--append", `console=ttyS0 earlyprintk=ttyS0 cryptomgr.notests ${pti ? "pti=on" : "nopti"}`],
-    ...["--cpus", `${cpus}`, "--cpu", `default,vendor=${vendor}`, "--memory", "512M", "--no-reboot", `--stats=${stats}`],
+    ...[
+      "--cpus",
+      `${cpus}`,
+      "--cpu",
+      `default,vendor=${vendor}`,
+      "--memory",
+      "512M",
+      "--no-reboot",
+      `--stats=${stats}`,
+    ],
   ];
   const running = new Running(options, [process.execPath, MAIN], SILENCE_MS);
   try {
