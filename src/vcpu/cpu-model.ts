@@ -149,7 +149,8 @@ const MAX: FeatureName[] = [
   "f16c",
   "xsaves",
 ];
-const OFFERED = new Set<FeatureName>(MAX);
+/** Besides, what takes something away from the x87: later Intel processors say so. */
+const OFFERED = new Set<FeatureName>([...MAX, "fdp_excptn_only", "zero_fcs_fds"]);
 
 /** Family, model and stepping. */
 type Signature = readonly [number, number, number];

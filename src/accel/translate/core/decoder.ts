@@ -1089,7 +1089,17 @@ function vex(code: u32): void {
   cursor = modrmAt;
   modRm();
   if (isVexGeneral(map, opcode)) vexGeneral(decodeVexGeneral(map, opcode, prefix, l, next, vvvv), vvvv);
-  else vexVector(vexDecode(map, opcode, prefix, next, w, l, long ? 1 : 0), vvvv, l);
+  else vexVector(vectorAnswer(map, opcode, prefix, next, w, l), vvvv, l);
+}
+
+// AMD's processors take no notice of VEX.W in VPERMQ and VPERMPD, and have no VPEXTRQ and VPINSRQ outside 64-bit mode, where
+// Intel's have VPEXTRD and VPINSRD.
+function vectorAnswer(map: u32, opcode: u32, prefix: u32, next: u32, w: u32, l: u32): u64 {
+  if (map == 3 && load<u32>(cpu, VENDOR) == 0) {
+    if (opcode < 2) w = 1;
+    else if (w != 0 && !long && (opcode == 0x16 || opcode == 0x22)) return 0;
+  }
+  return vexDecode(map, opcode, prefix, next, w, l, long ? 1 : 0);
 }
 
 // The register that VEX.vvvv names: outside 64-bit mode there are eight.

@@ -3,7 +3,7 @@
 //
 // An area is worked on in place where it lies in one page that the TLB knows; else a copy in the vCPU's scratch
 // space is, after the whole of it was probed, so that no fault comes half-way.
-import { FEATURE_AVX, FEATURE_MISALIGNSSE, FEATURE_PKU, FEATURE_XSAVEC } from "../feature-bits";
+import { FEATURE_AVX, FEATURE_MISALIGNSSE, FEATURE_PKU, FEATURE_XSAVEC, FEATURE_ZERO_FCS_FDS } from "../feature-bits";
 import {
   CPL, CR0, CR4, FCS, FCW, FDP, FDS, FIP, FOP, FPU_BLOCKED, FSW, FTW, GPR, MSR_EFER, MSR_XSS, MXCSR, PKRU, SCRATCH,
   SSE_BLOCKED, ST, TLB, VENDOR, XCR0, XMM,
@@ -188,8 +188,9 @@ function storeX87(cpu: usize, area: usize, wide: bool): void {
     fip = load<u64>(cpu, FIP);
     fdp = load<u64>(cpu, FDP);
     if (!wide) {
-      fip = (fip & 0xffffffff) | <u64>load<u32>(cpu, FCS) << 32;
-      fdp = (fdp & 0xffffffff) | <u64>load<u32>(cpu, FDS) << 32;
+      const selectors: u64 = has(cpu, FEATURE_ZERO_FCS_FDS) ? 0 : 0xffff;
+      fip = (fip & 0xffffffff) | (<u64>load<u32>(cpu, FCS) & selectors) << 32;
+      fdp = (fdp & 0xffffffff) | (<u64>load<u32>(cpu, FDS) & selectors) << 32;
     }
   }
   store<u64>(area, fip, 8);

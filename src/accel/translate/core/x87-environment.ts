@@ -1,5 +1,7 @@
 // The control word, FNINIT, and environments in memory: FNSTENV, FLDENV, FNSAVE, FRSTOR. Intel SDM Vol. 1, 8.1.10.
+import { FEATURE_ZERO_FCS_FDS } from "../feature-bits";
 import { CR0, FCS, FCW, FDP, FDS, FIP, FOP, FSW, FTW, RFLAGS } from "../layout";
+import { has } from "./cpu-features";
 import { eaSized } from "./ea";
 import { FCW_INIT } from "./float80";
 import { errorCleared } from "./float-error";
@@ -53,9 +55,13 @@ function writeEnvironment(cpu: usize, linear: u64, half: bool): void {
   const fop = load<u32>(cpu, FOP) & 0x7ff;
   let fip = load<u32>(cpu, FIP);
   let fdp = load<u32>(cpu, FDP);
-  const fcs = load<u32>(cpu, FCS);
-  const fds = load<u32>(cpu, FDS);
+  let fcs = load<u32>(cpu, FCS);
+  let fds = load<u32>(cpu, FDS);
   if (isProtected(cpu)) {
+    if (has(cpu, FEATURE_ZERO_FCS_FDS)) {
+      fcs = 0;
+      fds = 0;
+    }
     if (half) {
       write16(cpu, linear, <u16>fcw);
       write16(cpu, linear + 2, <u16>fsw);

@@ -1,9 +1,11 @@
 // The x87 register stack and status: registers by distance from the top, tags, exceptions, and the pointers to the
 // last instruction and operand. Tags are kept as 0 (used) and 3 (empty); an environment is stored with full ones.
+import { FEATURE_FDP_EXCPTN_ONLY } from "../feature-bits";
 import {
   BLOCK_RIP, CR0, CS, FCS, FCW, FDP, FDS, FIP, FOP, FPU_BLOCKED, FPU_PENDING, FS, FSW, FTW, SEG_BASE, SEG_BYTES,
   SEG_SELECTOR, SEGMENTS, ST,
 } from "../layout";
+import { has } from "./cpu-features";
 import { MF, raise } from "./exceptions";
 import { errorCleared, waitForFloatError } from "./float-error";
 import { C1, clearExceptions, exceptions, IE, resultExp, resultSig, setResult, SF, signal } from "./float80";
@@ -46,6 +48,7 @@ export function begin(cpu: usize): void {
   requireFpu(cpu);
   deliverPending(cpu);
   clearExceptions();
+  pointerWaits = false;
 }
 
 /** FOP, FIP and FCS of a non-control instruction. */
@@ -57,16 +60,28 @@ export function setInstructionPointer(cpu: usize, rec: usize, opcode: u32): void
   store<u32>(cpu, load<u32>(cpu, SEGMENTS + CS * SEG_BYTES + SEG_SELECTOR), FCS);
 }
 
-/** FDP and FDS of a memory operand at `linear`. */
+/** FDP and FDS of a memory operand at `linear`; where the model keeps them for exceptions only, `reportCodes` stores them. */
 export function setDataPointer(cpu: usize, rec: usize, linear: u64): void {
   const flags = load<u8>(rec, REC_FLAGS);
   const segment = <u32>load<u8>(rec, REC_SEG);
   const at = cpu + SEGMENTS + segment * SEG_BYTES;
   if ((flags & F_EA_SPECIAL) != 0 && ((flags & F_LONG) == 0 || segment >= <u32>FS)) linear -= load<u64>(at, SEG_BASE);
   if ((flags & F_LONG) == 0) linear &= load<u8>(rec, REC_ASIZE) == 2 ? 0xffff : 0xffffffff;
+  const selector = load<u32>(at, SEG_SELECTOR);
+  if (has(cpu, FEATURE_FDP_EXCPTN_ONLY)) {
+    waitingFdp = linear;
+    waitingFds = selector;
+    pointerWaits = true;
+    return;
+  }
   store<u64>(cpu, linear, FDP);
-  store<u32>(cpu, load<u32>(at, SEG_SELECTOR), FDS);
+  store<u32>(cpu, selector, FDS);
 }
+
+// The data pointer of the running instruction, until it is known whether an unmasked exception comes of it.
+let waitingFdp: u64 = 0;
+let waitingFds: u32 = 0;
+let pointerWaits: bool = false;
 
 // ---- Registers.
 
@@ -167,7 +182,13 @@ export function overflow(): void {
 export function reportCodes(cpu: usize, codes: u32, mask: u32): void {
   const fsw = (load<u32>(cpu, FSW) & ~(C1 | mask)) | codes | exceptions;
   store<u32>(cpu, fsw, FSW);
-  if ((exceptions & UNMASKABLE & ~load<u32>(cpu, FCW)) != 0) summarize(cpu);
+  if ((exceptions & UNMASKABLE & ~load<u32>(cpu, FCW)) != 0) {
+    if (pointerWaits) {
+      store<u64>(cpu, waitingFdp, FDP);
+      store<u32>(cpu, waitingFds, FDS);
+    }
+    summarize(cpu);
+  }
 }
 
 // @ts-ignore: decorator
