@@ -625,6 +625,12 @@ export function probeWrite(cpu: usize, linear: u64, size: u32): void {
   if (((linear ^ last) & ~0xfff) != 0) probe(cpu, last & ~0xfff, 0);
 }
 
+/** Likewise for an x87 operand, whose alignment counts. */
+export function probeWriteX87(cpu: usize, linear: u64, size: u32): void {
+  probeWrite(cpu, linear, size);
+  checkAlignment(cpu, linear, size == 10 ? 8 : size, 0);
+}
+
 export function probeWriteSystem(cpu: usize, linear: u64, size: u32): void {
   probe(cpu, linear, 1);
   const last = wrap(cpu, linear + size - 1);

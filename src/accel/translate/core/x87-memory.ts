@@ -11,7 +11,7 @@ import {
   bcdHigh, fromBcd, fromDouble, fromSingle, sourceDenormal, toBcd, toDouble, toInteger, toSingle,
 } from "./float80-convert";
 import { read16, read32, read64, write16, write32, write64 } from "./memory";
-import { probeWrite } from "./mmu";
+import { probeWrite, probeWriteX87 } from "./mmu";
 import { loadControl, loadEnvironment, restore, save, storeEnvironment } from "./x87-environment";
 import {
   arithmetic, finishCompare, finishTop, pushResult, requireFeature, topExp, topSig, undefinedOpcode, UNORDERED,
@@ -196,7 +196,7 @@ function finishStore(
   cpu: usize, rec: usize, group: u32, linear: u64, size: u32, stored: bool, popAfter: bool,
 ): void {
   // Where an unmasked exception keeps the value from being stored, the operand's own faults still come first.
-  if (!stored) probeWrite(cpu, linear, size);
+  if (!stored) probeWriteX87(cpu, linear, size);
   setPointers(cpu, rec, group, linear);
   if (stored && popAfter) pop(cpu);
   report(cpu);
