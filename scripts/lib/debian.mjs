@@ -14,6 +14,7 @@ const TOOLS = [
   { program: "cpuid", packages: ["cpuid"] },
   { program: "/usr/share/seabios/bios-256k.bin", packages: ["seabios"] },
   { program: "/boot/memtest86+x64.bin", packages: ["memtest86+"] },
+  { program: "/usr/lib/grub-rescue/grub-rescue-floppy.img", packages: ["grub-rescue-pc"] },
 ];
 
 function has(program) {

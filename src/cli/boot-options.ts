@@ -17,6 +17,11 @@ export const BOOT_OPTIONS = {
     help: "the kernel's command line (default for Linux: console=ttyS0 earlyprintk=ttyS0; with --screen text console=tty0); with the default guest it is added to that",
   },
   bios: { kind: "value", placeholder: "FILE", help: "run this ROM image from the reset vector instead of a kernel" },
+  floppy: {
+    kind: "value",
+    placeholder: "FILE",
+    help: "a floppy's image that the ROM of --bios boots from, kept in memory (SeaBIOS)",
+  },
   memory: { kind: "value", placeholder: "SIZE", help: "RAM, with K, M or G; a bare number is MiB (default 512M)" },
   cpus: { kind: "value", placeholder: "N", help: "virtual CPUs (default 1)" },
   accel: {
@@ -111,6 +116,7 @@ export interface BootConfig {
   cpu: CpuModel;
   console: ConsoleTarget;
   screen: "none" | "text";
+  floppy: string | null;
   /** Path, or null for the default. */
   vgaRomFile: string | null;
   noReboot: boolean;
@@ -159,6 +165,9 @@ export function parseBootOptions(options: ParsedOptions<typeof BOOT_OPTIONS>): B
   if (options.initrd !== undefined && options.kernel === undefined) {
     throw new UsageError("--initrd needs --kernel: the default guest has its own");
   }
+  if (options.floppy !== undefined && options.bios === undefined && options.restore === undefined) {
+    throw new UsageError("--floppy needs --bios: firmware boots from it");
+  }
   const screen = oneOf("screen", options.screen ?? "none", ["none", "text"]);
   if (screen === "text" && options.console === "stdio") {
     throw new UsageError("--screen text and --console stdio exclude each other: lead one of them elsewhere");
@@ -175,6 +184,7 @@ export function parseBootOptions(options: ParsedOptions<typeof BOOT_OPTIONS>): B
     cpu: parseCpuModel(options.cpu ?? "default"),
     console: parseConsole(options.console ?? (screen === "text" ? "none" : "stdio")),
     screen,
+    floppy: path("floppy", options.floppy),
     vgaRomFile: path("vga-rom", options["vga-rom"]),
     noReboot: options["no-reboot"],
     debugExit: options["debug-exit"],

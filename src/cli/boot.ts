@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import type { BootImage } from "../boot/boot-image.js";
 import { isBzImage } from "../boot/bzimage.js";
 import type { BootFile } from "../boot/file-reader.js";
+import { prepareFloppy } from "../boot/floppy.js";
 import { prepareBoot } from "../boot/prepare.js";
 import { LARGEST_ROM } from "../devices/vga/vga.js";
 import { parseSymbols } from "../inspect/symbols.js";
@@ -57,9 +58,11 @@ export async function run(args: string[]): Promise<number> {
   if (operands.length > 0) throw new UsageError(`boot takes options only, not "${operands[0]}"`);
   const config = parseBootOptions(options);
   const symbols = config.symbols === null ? null : parseSymbols(await readBootFile(config.symbols));
-  const restored = config.restore === null ? null : await openRestored(config.restore, config, prepareImage);
+  const floppy = config.floppy === null ? null : prepareFloppy(await readBootFile(config.floppy));
+  const restored = config.restore === null ? null : await openRestored(config.restore, config, prepareImage, floppy);
   const setup: MachineSetup = restored?.setup ?? {
     ...config,
+    floppy,
     vgaRom: config.screen === "text" ? await readVgaRom(config.vgaRomFile) : null,
   };
   const { accel } = config;

@@ -1,7 +1,7 @@
 /** Which accelerator and which board a machine of the command line gets. */
 import { createInterpreter } from "../accel/translate/accelerator.js";
 import type { PlainData } from "../devices/device.js";
-import { dword, flag, literal, object } from "../devices/state-shape.js";
+import { dword, flag, literal, object, type StateOf } from "../devices/state-shape.js";
 import type { BoardBuilder } from "../machine/board.js";
 import { pcBoard } from "../machine/pc-board.js";
 import { loadCore } from "../node/core-wasm.js";
@@ -69,12 +69,19 @@ async function hostTscFrequency(): Promise<number | undefined> {
   }
 }
 
-const BOARD_SHAPE = object({ name: literal("pc"), version: dword, debugExit: flag, testDevice: flag, vga: flag });
+const BOARD_SHAPE = object({
+  name: literal("pc"),
+  version: dword,
+  debugExit: flag,
+  testDevice: flag,
+  vga: flag,
+  floppy: dword,
+});
 
 /** The options of the board that a saved machine had. @throws StateError where it is another kind of board */
-export function boardOptions(description: PlainData): { debugExit: boolean; testDevice: boolean; vga: boolean } {
-  const { debugExit, testDevice, vga } = BOARD_SHAPE.parse(description, "the board");
-  return { debugExit, testDevice, vga };
+export function boardOptions(description: PlainData): Omit<StateOf<typeof BOARD_SHAPE>, "name" | "version"> {
+  const { debugExit, testDevice, vga, floppy } = BOARD_SHAPE.parse(description, "the board");
+  return { debugExit, testDevice, vga, floppy };
 }
 
 export interface BoardParts {
@@ -82,8 +89,11 @@ export interface BoardParts {
   testDevice: boolean;
   /** The VGA's option ROM, empty for none; null for no VGA. */
   vgaRom: Uint8Array | null;
+  /** A floppy's image for firmware, or null. */
+  floppy: Uint8Array | null;
 }
 
-export function createBoard({ debugExit, testDevice, vgaRom }: BoardParts): BoardBuilder {
-  return pcBoard({ debugExit, testDevice, ...(vgaRom === null ? {} : { vga: { rom: vgaRom } }) });
+export function createBoard({ debugExit, testDevice, vgaRom, floppy }: BoardParts): BoardBuilder {
+  const vga = vgaRom === null ? undefined : { rom: vgaRom };
+  return pcBoard({ debugExit, testDevice, vga, floppy: floppy ?? undefined });
 }

@@ -24,6 +24,8 @@ export interface MachineSetup
   > {
   /** The VGA's option ROM, empty for none; null for no VGA. */
   vgaRom: Uint8Array | null;
+  /** What firmware boots from after a reset, or null. */
+  floppy: Uint8Array | null;
 }
 
 const BOOT_OPTION_NAMES = ["kernel", "initrd", "append", "bios"] as const;
@@ -44,12 +46,14 @@ export interface RestoredMachine {
  * Opens and checks the file; nothing of a machine exists yet.
  *
  * @param prepare reads what the options name as what is to be booted
+ * @param floppy the image that the options name, padded
  * @throws FileError, SavedMachineError, UsageError, and what `prepare` throws
  */
 export async function openRestored(
   name: string,
   config: BootConfig,
   prepare: (config: BootConfig) => Promise<BootImage>,
+  floppy: Uint8Array | null,
 ): Promise<RestoredMachine> {
   const file = await openSavedMachineFile(name);
   const progress = createProgress();
@@ -65,10 +69,10 @@ export async function openRestored(
   try {
     const saved = await SavedMachine.open(file, { progress: report });
     progress.done();
-    checkContradictions(config, saved);
+    checkContradictions(config, saved, floppy);
     const boot = await imageOf(name, config, saved, prepare);
     return {
-      setup: setupOf(config, saved, boot !== null),
+      setup: { ...setupOf(config, saved, boot !== null), floppy },
       boot: boot ?? absentImage(name, saved.configuration.boot),
       resetAdvice: boot === null && !config.noReboot ? resetAdvice(saved) : null,
       checkCpu: (accelerator) => {
@@ -96,7 +100,11 @@ export async function openRestored(
   }
 }
 
-function setupOf(config: BootConfig, { configuration, state }: SavedMachine, canReboot: boolean): MachineSetup {
+function setupOf(
+  config: BootConfig,
+  { configuration, state }: SavedMachine,
+  canReboot: boolean,
+): Omit<MachineSetup, "floppy"> {
   const { memory, cpus, cpu, clock, board } = configuration;
   const noReboot = config.noReboot || !canReboot;
   const { debugExit, testDevice, vga } = boardOptions(board);
@@ -106,9 +114,13 @@ function setupOf(config: BootConfig, { configuration, state }: SavedMachine, can
 }
 
 /** Options that say the same as the file are welcome: scripts give them again. */
-function checkContradictions(config: BootConfig, { configuration, state }: SavedMachine): void {
+function checkContradictions(
+  config: BootConfig,
+  { configuration, state }: SavedMachine,
+  floppy: Uint8Array | null,
+): void {
   const { memory, cpus, cpu, clock, board } = configuration;
-  const { debugExit, testDevice, vga } = boardOptions(board);
+  const { debugExit, testDevice, vga, floppy: floppyBytes } = boardOptions(board);
   const check = (name: Parameters<typeof config.given.has>[0], same: boolean, has: string): void => {
     if (config.given.has(name) && !same) {
       throw new UsageError(`--${name} contradicts --restore: the saved machine has ${has}`);
@@ -123,6 +135,9 @@ function checkContradictions(config: BootConfig, { configuration, state }: Saved
   check("debug-exit", debugExit, "no debug-exit port");
   check("testdev", testDevice, "no test device");
   check("screen", config.screen === "none" || vga, "no VGA");
+  const padded = floppy?.length ?? 0;
+  check("floppy", padded === floppyBytes, floppyBytes === 0 ? "none" : `one of ${floppyBytes} bytes`);
+  if (padded !== floppyBytes) throw new UsageError("the saved machine has a floppy: name it by --floppy again");
   check("vga-rom", false, "the ROM that it was started with");
 }
 

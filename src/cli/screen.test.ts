@@ -8,6 +8,7 @@ import { NO_TERMINAL, onTerminal, Running, ringvisor, temporaryFolder } from "./
 const SEABIOS = "/usr/share/seabios/bios-256k.bin";
 const MEMTEST = "/boot/memtest86+x64.bin";
 const MEMTEST_32 = "/boot/memtest86+ia32.bin";
+const GRUB = "/usr/lib/grub-rescue/grub-rescue-floppy.img";
 const lacks = (file: string, name: string) => (existsSync(file) ? false : `Debian's package ${name} is not installed`);
 
 const start = (...args: string[]) =>
@@ -30,6 +31,22 @@ test("SeaBIOS runs the VGA's option ROM and tells on its screen that there is no
 }, async () => {
   const output = await screenOf(/No bootable device/, "--bios", SEABIOS);
   assert.match(output, /^SeaBIOS \(version /m);
+});
+
+test("GRUB starts from a floppy and shows its menu; keys lead to its command line", {
+  skip: lacks(SEABIOS, "seabios") || lacks(GRUB, "grub-rescue-pc"),
+}, async () => {
+  const running = start("--bios", SEABIOS, "--floppy", GRUB);
+  try {
+    await running.sees(/\*GNU\/Linux/);
+    running.type("c");
+    await running.sees(/grub>/);
+    running.type("echo $grub_platform-$grub_cpu\r");
+    await running.sees(/^pc-i386/m);
+  } finally {
+    running.kill();
+    await running.exited;
+  }
 });
 
 test("memtest86+, 64-bit: its screen, and a test under way", { skip: lacks(MEMTEST, "memtest86+") }, async () => {
@@ -64,6 +81,7 @@ test("what contradicts itself is refused", () => {
     [["--screen", "text", "--console", "stdio"], /exclude each other/],
     [["--screen", "window"], /--screen/],
     [["--vga-rom", "x"], /needs --screen text/],
+    [["--floppy", "x"], /needs --bios/],
     [["--screen", "text", "--vga-rom", "/dev/null/x"], /not a folder/],
   ] as const) {
     const { code, stderr } = ringvisor("boot", ...args);

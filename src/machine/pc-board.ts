@@ -67,6 +67,8 @@ export interface PcBoardOptions {
   debugConsole?: Pick<CharBackend, "write">;
   /** A VGA with this option ROM, which may be empty. */
   vga?: { readonly rom: Uint8Array };
+  /** A floppy that firmware boots from: see boot/floppy.ts. */
+  floppy?: Uint8Array;
 }
 
 /** The PIRQ of a slot's INTx pin: they take turns among A to D. */
@@ -102,6 +104,7 @@ class PcBoard implements Board {
       debugExit,
       testDevice: hasTestDevice,
       vga: options.vga !== undefined,
+      floppy: options.floppy?.length ?? 0,
     };
     this.pic = new Pic({ intr: { set: (level) => router.setIntr(level) } });
     this.ioapic = new Ioapic({
@@ -186,7 +189,7 @@ class PcBoard implements Board {
     this.textMode = this.vga !== null && !hasRom(map);
     if (!hasRom(map)) this.ps2.enableKeyboard();
     if (this.textMode) this.vga?.setTextMode();
-    const fwCfg = this.makeFwCfg();
+    const fwCfg = this.makeFwCfg(options.floppy);
     ports.add("fw_cfg", 0x510, FW_CFG_PORTS, fwCfg);
     const testDevice = options.testDevice ? this.makeTestDevice() : null;
 
@@ -269,7 +272,7 @@ class PcBoard implements Board {
     });
   }
 
-  private makeFwCfg(): FwCfg {
+  private makeFwCfg(floppy: Uint8Array | undefined): FwCfg {
     const { memory, map, cpus } = this.context;
     const fwCfg = new FwCfg({ memory });
     fwCfg.addInteger(FW_CFG_RAM_SIZE, 8, map.ramSize);
@@ -278,6 +281,7 @@ class PcBoard implements Board {
     fwCfg.addInteger(FW_CFG_NO_GRAPHICS, 2, this.vga === null ? 1 : 0);
     fwCfg.addFile("etc/e820", e820File(map));
     addAcpiFiles(fwCfg, this.acpiTables());
+    if (floppy !== undefined) fwCfg.addFile("floppyimg/floppy.img", floppy);
     return fwCfg;
   }
 
