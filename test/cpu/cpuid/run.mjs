@@ -1,7 +1,8 @@
-// npm run test:cpuid -- [MODEL[,vendor=V]]... : Debian's `cpuid` in a guest of each model that boots Debian's 64-bit kernel.
+// npm run test:cpuid -- [--cpus N]... [MODEL[,vendor=V]]... : Debian's `cpuid` in a guest of each model that boots Debian's 64-bit kernel.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { build } from "../../../scripts/lib/build.mjs";
 import { ensureTestPackages } from "../../../scripts/lib/debian.mjs";
 
@@ -19,11 +20,14 @@ if (why) {
   process.exit(2);
 }
 const all = CPU_MODEL_NAMES.flatMap((name) => [`${name},vendor=amd`, `${name},vendor=intel`]);
-const asked = process.argv.slice(2);
+const { values, positionals: asked } = parseArgs({
+  options: { cpus: { type: "string", multiple: true, default: ["1", "4"] } },
+  allowPositionals: true,
+});
 let failed = false;
 for (const text of asked.length > 0 ? asked : all) {
   if (!hasFeature(parseCpuModel(text).features, "lm")) continue;
-  for (const count of [1, 4]) {
+  for (const count of values.cpus.map(Number)) {
     const folder = mkdtempSync(join(tmpdir(), "ringvisor-cpuid-"));
     const faults = guestFaults(runCpuidInGuest({ model: text, cpus: count, folder }), text, count);
     rmSync(folder, { recursive: true });

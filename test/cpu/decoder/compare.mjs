@@ -1,6 +1,7 @@
 // Our decoder beside iced-x86's: the same length, the same mnemonic, or an instruction that neither knows.
 import { Code, CpuidFeature, Decoder, DecoderOptions, Instruction, Mnemonic } from "iced-x86";
 import { explain } from "./differences.mjs";
+import { memoryDifference } from "./memory-operand.mjs";
 import { isCalled, isUndefined, namesOf, RecordFields } from "./operations.mjs";
 import { BATCH, RECORD, SHORT, SLOT, TOO_LONG } from "./our-decoder.mjs";
 import { fillStrings, Random } from "./strings.mjs";
@@ -27,7 +28,7 @@ function describeOther(instruction, bytes) {
  *
  * @param ours from loadDecoder
  * @param model the CPU model that it decodes for
- * @returns how many were instructions to both, how many differ by which reason, and the first that nothing explains
+ * @returns how many were instructions to both and of how many the memory operands are the same, how many differ by which reason, and the first that nothing explains
  */
 export function compareStrings({ ours, bits, model, count, seed, maxFailures = 20, fill = fillStrings }) {
   ours.setModel(model);
@@ -39,6 +40,7 @@ export function compareStrings({ ours, bits, model, count, seed, maxFailures = 2
   const failures = [];
   let same = 0;
   let neither = 0;
+  let operands = 0;
   for (let done = 0; done < count; ) {
     const batch = Math.min(BATCH, count - done);
     fill(ours.code, batch, random);
@@ -57,13 +59,18 @@ export function compareStrings({ ours, bits, model, count, seed, maxFailures = 2
         continue;
       }
       const length = ours.records.getUint8(slot * RECORD + 2);
-      if (known && otherKnows && length === instruction.length && isCalled(record, MNEMONICS[instruction.mnemonic])) {
+      const agree =
+        known && otherKnows && length === instruction.length && isCalled(record, MNEMONICS[instruction.mnemonic]);
+      const operand = agree ? memoryDifference(ours.records, slot * RECORD, record, instruction, bits) : undefined;
+      if (agree && typeof operand !== "string") {
         same++;
+        if (operand === null) operands++;
         continue;
       }
       const bytes = ours.code.slice(slot * SLOT, slot * SLOT + SLOT);
       const other = otherKnows ? describeOther(instruction, bytes) : null;
-      const reason = explain({ record, known, failed, length, other, bytes, bits, model });
+      const reason =
+        operand !== undefined ? null : explain({ record, known, failed, length, other, bytes, bits, model });
       if (reason !== null) {
         reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
         continue;
@@ -72,16 +79,17 @@ export function compareStrings({ ours, bits, model, count, seed, maxFailures = 2
         bits,
         vendor,
         bytes: Buffer.from(bytes).toString("hex"),
+        operand,
         ours: failed ? "too long" : known ? `${namesOf(record)}, ${length} bytes` : "#UD",
         other: other
           ? `${other.mnemonic} (${other.code}; ${other.features.join(", ")}), ${other.length} bytes`
           : "invalid",
       });
-      if (failures.length >= maxFailures) return { same, neither, reasons, failures, count: done + slot };
+      if (failures.length >= maxFailures) return { same, neither, operands, reasons, failures, count: done + slot };
     }
     decoder.free();
     done += batch;
   }
   instruction.free();
-  return { same, neither, reasons, failures, count };
+  return { same, neither, operands, reasons, failures, count };
 }

@@ -13,6 +13,7 @@ const REC_ASIZE = 10;
 const REC_OSIZE = 11;
 const REC_IMM = 16;
 const REC_MODRM = 27;
+const REC_AUX = 28;
 const F_REXW = 32;
 const F_LONG = 128;
 
@@ -55,6 +56,7 @@ export class RecordFields {
     this.osize = view.getUint8(offset + REC_OSIZE);
     this.imm = view.getUint32(offset + REC_IMM, true);
     this.modrm = view.getUint8(offset + REC_MODRM);
+    this.aux = view.getUint32(offset + REC_AUX, true);
   }
   get long() {
     return (this.flags & F_LONG) !== 0;
@@ -365,13 +367,22 @@ export function namesOf(record) {
 
 const CONTROL_REGISTERS = new Set([0, 2, 3, 4, 8]);
 const OP_CR = new Set([at("OP_MOV_FROM_CR"), at("OP_MOV_TO_CR")]);
+const OPS_GATHER = at("OPS_GATHER");
 const OP_DR = new Set([at("OP_MOV_FROM_DR"), at("OP_MOV_TO_DR")]);
 
-/** Whether the record stands for #UD. x87, and moves of registers that are not there, raise it when they execute. */
+/**
+ * Whether the record stands for #UD. x87, moves of registers that are not there, and gathers whose
+ * registers are not three different ones raise it when they execute.
+ */
 export function isUndefined(record) {
   if (record.op === OP_UD) return true;
   if (OP_CR.has(record.op)) return !CONTROL_REGISTERS.has(record.imm);
   if (OP_DR.has(record.op)) return record.imm > 7;
+  if (record.op >= OPS_GATHER && record.op < OPS_GATHER + 4) {
+    const mask = record.aux & 15;
+    const index = (record.aux >> 16) & 15;
+    return mask === index || mask === record.reg || index === record.reg;
+  }
   const names = table.get(record.op);
   return names instanceof Set && names.size === 0;
 }

@@ -28,14 +28,23 @@ for (const bits of (values.bits ?? ["16", "32", "64"]).map(Number)) {
     const result = compareStrings({ ours, bits, model, count, seed, maxFailures: Number(values.failures) });
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     console.log(
-      `${bits} bits, ${vendor}: ${result.count} strings in ${seconds} s: ${result.same} the same instruction, ` +
+      `${bits} bits, ${vendor}: ${result.count} strings in ${seconds} s: ${result.same} the same instruction ` +
+        `(${result.operands} with the same memory operand), ` +
         `${result.neither} none to either, ${result.failures.length} unexplained`,
     );
-    for (const [reason, number] of [...result.reasons].sort((a, b) => b[1] - a[1])) {
-      console.log(`  ${String(number).padStart(8)}  ${reason}`);
-    }
+    const print = (number, reason) => console.log(`  ${String(number).padStart(8)}  ${reason}`);
+    const reasons = [...result.reasons].sort((a, b) => b[1] - a[1]);
+    const [ofFeatures, others] = [true, false].map((is) =>
+      reasons.filter(([reason]) => reason.startsWith("feature") === is),
+    );
+    for (const [reason, number] of others) print(number, reason);
+    const names = ofFeatures.map(([reason]) => reason.replace(/^.* has /, ""));
+    const lacking = ofFeatures.reduce((sum, [, number]) => sum + number, 0);
+    print(lacking, `feature: no model has ${names.slice(0, 8).join("; ")} and ${Math.max(0, names.length - 8)} more`);
     for (const failure of result.failures) {
-      console.log(`  ${failure.bytes}  ours: ${failure.ours}; iced: ${failure.other}`);
+      console.log(
+        `  ${failure.bytes}  ours: ${failure.ours}; iced: ${failure.other}${failure.operand ? `; ${failure.operand}` : ""}`,
+      );
       failed = true;
     }
   }
