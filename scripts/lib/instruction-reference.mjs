@@ -135,7 +135,7 @@ ${CPU_MODEL_NAMES.map((name) => `\`${name}\``).join(", ")} that has it, with eit
 *Held by*: \`test:cpu TABLE\` are random sequences against the processor below, from that table (\`npm run test:cpu\`);
 \`test/cpu/sse\` and \`test/cpu/avx\` compare every encoding with it; the others are unit tests in \`src/\` (\`npm test -- NAME\`)
 whose assembly has the instruction. All encodings are in the comparison with iced-x86 (\`npm run test:decoder\`) and may
-come up in \`test:cpu encodings\`;
+come up in \`test:cpu\`'s \`encodings\` and \`vex\`;
 ${rows.length - unheld} rows in another test; ${unheld} are in none that this looks at.
 
 | ${HEADER.join(" | ")} |

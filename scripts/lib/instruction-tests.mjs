@@ -9,6 +9,8 @@ import * as avx from "../../test/cpu/avx/encodings.mjs";
 import * as sse from "../../test/cpu/sse/encodings.mjs";
 import { ROOT } from "./project.mjs";
 
+/** Tables that are none: random encodings, which come upon what they come upon. */
+const RANDOM = new Set(["encodings", "vex"]);
 /** Unit tests that are named; then it is said how many there are more. */
 const FILES = 4;
 /** Cases from each table: enough for each of its entries, sizes and forms to occur. */
@@ -27,8 +29,7 @@ function codeOf(bytes) {
 
 /** The tables of `npm run test:cpu`: a set of iced's codes for each. */
 function differentialCodes() {
-  // Random encodings come upon what they come upon.
-  const tables = Object.entries(TABLES).filter(([name]) => name !== "encodings" && name !== "vex");
+  const tables = Object.entries(TABLES).filter(([name]) => !RANDOM.has(name));
   return tables.map(([name, source]) => {
     const random = new Random(1);
     const generate = source(() => true, 64);
