@@ -127,12 +127,11 @@ export function object<Fields extends Record<string, Shape<unknown>>>(fields: Fi
       const source = value as Record<string, unknown>;
       const unknown = Object.keys(source).find((key) => !Object.hasOwn(fields, key));
       if (unknown !== undefined) fail(`${where}.${unknown}`, "known here");
-      return Object.fromEntries(
-        keys.map((key) => [
-          key,
-          fields[key].parse(Object.hasOwn(source, key) ? source[key] : undefined, `${where}.${key}`),
-        ]),
-      ) as Parsed<Fields>;
+      const parsed = keys.map((key) => [
+        key,
+        fields[key].parse(Object.hasOwn(source, key) ? source[key] : undefined, `${where}.${key}`),
+      ]);
+      return Object.fromEntries(parsed.filter(([, field]) => field !== undefined)) as Parsed<Fields>;
     },
   };
 }
