@@ -14,7 +14,7 @@ export const BOOT_OPTIONS = {
   append: {
     kind: "value",
     placeholder: "TEXT",
-    help: "the kernel's command line (default for Linux: console=ttyS0 earlyprintk=ttyS0; with --screen text console=tty0); with the default guest it is added to that",
+    help: "the kernel's command line (default for Linux: console=ttyS0 earlyprintk=ttyS0 no_timer_check; with --screen text console=tty0 in the place of both consoles); with the default guest it is added to that",
   },
   bios: { kind: "value", placeholder: "FILE", help: "run this ROM image from the reset vector instead of a kernel" },
   floppy: {

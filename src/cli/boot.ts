@@ -16,7 +16,7 @@ import {
   StdioConsole,
   type StdioHandlers,
 } from "../node/console.js";
-import { DEFAULT_COMMAND_LINE, getDefaultGuest } from "../node/default-guest.js";
+import { DEFAULT_COMMAND_LINE, getDefaultGuest, SCREEN_COMMAND_LINE } from "../node/default-guest.js";
 import { FileError, readBootFile } from "../node/files.js";
 import { createPayloadCache } from "../node/payload-cache.js";
 import { createProgress } from "../node/progress.js";
@@ -176,7 +176,7 @@ async function prepareImage(config: BootConfig): Promise<BootImage> {
 /** Linux's console is what the user sees: its last one has the shell. */
 function defaultCommandLine({ screen, console }: BootConfig): string {
   if (screen === "none") return DEFAULT_COMMAND_LINE;
-  return console.kind === "none" ? "console=tty0" : `${DEFAULT_COMMAND_LINE} console=tty0`;
+  return console.kind === "none" ? SCREEN_COMMAND_LINE : `${DEFAULT_COMMAND_LINE} console=tty0`;
 }
 
 async function chooseKernel(

@@ -19,8 +19,12 @@ import { TarError } from "./tar.js";
 /** Debian's name for the newest kernel of the release. It depends on the package that has the kernel. */
 const KERNEL_META_PACKAGE = "linux-image-cloud-amd64";
 const BUSYBOX_PACKAGE = "busybox-static";
+/** The kernel does not count timer interrupts to see whether they are routed: a host that stalls then makes it panic. */
+const NO_TIMER_CHECK = "no_timer_check";
 /** Linux's command line where the user gives none. Early messages come out as they arise, not a second later. */
-export const DEFAULT_COMMAND_LINE = "console=ttyS0 earlyprintk=ttyS0";
+export const DEFAULT_COMMAND_LINE = `console=ttyS0 earlyprintk=ttyS0 ${NO_TIMER_CHECK}`;
+/** The same where the VGA's screen takes the serial port's place. */
+export const SCREEN_COMMAND_LINE = `console=tty0 ${NO_TIMER_CHECK}`;
 const MANIFEST_VERSION = 1;
 const SYSTEM_LISTS = "/var/lib/apt/lists";
 
