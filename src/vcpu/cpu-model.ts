@@ -147,6 +147,8 @@ const MAX: FeatureName[] = [
   "avx2",
   "fma",
   "f16c",
+  "vaes",
+  "vpclmulqdq",
   "xsaves",
 ];
 /** Besides, what takes something away from the x87: later Intel processors say so. */

@@ -159,8 +159,11 @@ vpextrd 66 0f3a16 rm,y,ib 128
 vpinsrd 66 0f3a22 y,v,rm,ib 128
 vinsertps 66 0f3a21 y,v,ym4,ib 128
 vaesenc 66 0f38dc y,v,ym 128 aes
+vaesenc 66 0f38dc y,v,ym 256 vaes
+vaesdec 66 0f38de y,v,ym 256 vaes
 vaesdeclast 66 0f38df y,v,ym 128 aes
 vpclmulqdq 66 0f3a44 y,v,ym,ib 128 pclmulqdq
+vpclmulqdq 66 0f3a44 y,v,ym,ib 256 vpclmulqdq
 vcvtph2ps 66 0f3813 y,ymh w0 f16c
 vcvtps2ph 66 0f3a1d ymh,y,ib w0 f16c
 vzeroupper - 0f77 - 128
@@ -178,7 +181,9 @@ function parse(line: string): Spec[] {
 
 function form(name: string, prefix: 0 | 1 | 2 | 3, opcode: string, parts: string[], notes: string[], l: number): Spec {
   const map = MAPS[opcode.slice(0, 4) as keyof typeof MAPS] ?? 1;
-  const named = notes.find((note): note is FeatureName => ["avx2", "fma", "f16c", "aes", "pclmulqdq"].includes(note));
+  const named = notes.find((note): note is FeatureName =>
+    ["avx2", "fma", "f16c", "aes", "pclmulqdq", "vaes", "vpclmulqdq"].includes(note),
+  );
   const width = l ? 32 : 16;
   const operands = parts.filter((part) => part !== "ib" && part !== "v");
   const spec: Spec = {

@@ -106,8 +106,8 @@ const FEATURES = new Map<CpuidFeature, FeatureName | null>([
   [CpuidFeature.GFNI, null],
   [CpuidFeature.MONITORX, null],
   [CpuidFeature.MCOMMIT, null],
-  [CpuidFeature.VAES, null],
-  [CpuidFeature.VPCLMULQDQ, null],
+  [CpuidFeature.VAES, "vaes"],
+  [CpuidFeature.VPCLMULQDQ, "vpclmulqdq"],
   [CpuidFeature.CET_SS, null],
   [CpuidFeature.INVLPGB, null],
 ]);

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { buildEntry } from "../sse/build.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const FEATURES = ["avx2", "fma", "f16c", "aes", "pclmulqdq"];
+const FEATURES = ["avx2", "fma", "f16c", "aes", "pclmulqdq", "vaes", "vpclmulqdq"];
 
 /** Why this machine cannot be compared with, or null. The expected results are those of AMD's processors. */
 export function obstacle() {

@@ -18,11 +18,9 @@ export function fields(packed) {
   };
 }
 
-/** Opcodes on general registers, and those of AVX-512, VAES and VPCLMULQDQ that processors have besides. */
-function elsewhere({ map, opcode, l }) {
-  if (map === 2 && opcode >= 0xf0) return true;
-  if (map === 3 && opcode === 0xf0) return true;
-  return l === 1 && ((map === 2 && opcode >= 0xdc && opcode <= 0xdf) || (map === 3 && opcode === 0x44));
+/** Opcodes on general registers. */
+function elsewhere({ map, opcode }) {
+  return (map === 2 && opcode >= 0xf0) || (map === 3 && opcode === 0xf0);
 }
 
 /** All of them: `form` register or memory, `group` the fixed reg field of ModRM or null, and vexDecode's fields or null. */
@@ -33,7 +31,7 @@ export function encodings(decode) {
       for (let prefix = 0; prefix < 4; prefix++) {
         for (const w of [0, 1]) {
           for (const l of [0, 1]) {
-            if (elsewhere({ map, opcode, l })) continue;
+            if (elsewhere({ map, opcode })) continue;
             for (const form of ["register", "memory"]) {
               const mod = form === "register" ? 0xc0 : 0;
               const results = [0, 1, 2, 3, 4, 5, 6, 7].map((reg) =>

@@ -1,8 +1,8 @@
 // RCPPS, RCPSS, RSQRTPS, RSQRTSS. The architecture bounds their relative error at 1.5 * 2^-12 and leaves the rest
-// to the processor, whose tables are not public. Here: the value at the middle of the operand's 12-bit neighbourhood,
-// with 12 bits of mantissa; processors differ from it by at most one unit of those. Denormals count as zeros,
-// MXCSR is neither used nor changed.
+// to the processor; here they are AMD's, whatever the model's vendor. Denormals count as zeros, MXCSR is neither used
+// nor changed.
 import { XMM } from "../layout";
+import { reciprocalOf, reciprocalRootOf } from "./sse-reciprocal-tables";
 import { OP_RCPSS, OP_RSQRTPS, OP_RSQRTSS } from "./sse-ops";
 import { regBase, setReg, source128, source32 } from "./sse-operands";
 
@@ -12,19 +12,18 @@ const QUIET: u32 = 0x0040_0000;
 const DEFAULT_NAN: u32 = 0xffc0_0000;
 const LEAST_NORMAL: u32 = 0x0080_0000;
 
-/** The middle of the neighbourhood, in [1, 2). */
+/** `value`, in [1/2, 1) and in units of 2^-13, times 2^(exp - 126). */
 // @ts-ignore: decorator
 @inline
-function middle(bits: u32): f64 {
-  return 1 + (<f64>((bits >> 11) & 0xfff) + 0.5) / 4096;
+function assemble(sign: u32, exp: i32, value: u32): u32 {
+  return sign | (<u32>exp << 23) | ((value - 4096) << 11);
 }
 
-/** A number in [1/2, 1), in units of 2^-13, times 2^(exp - 126). */
+/** The first 12 bits of the mantissa: all that the result depends on besides sign and exponent. */
 // @ts-ignore: decorator
 @inline
-function assemble(sign: u32, exp: i32, scaled: f64): u32 {
-  const mantissa = <u32>min<f64>(nearest<f64>(scaled), 8191) - 4096;
-  return sign | (<u32>exp << 23) | (mantissa << 11);
+function mantissa(bits: u32): u32 {
+  return (bits >> 11) & 0xfff;
 }
 
 function reciprocal(bits: u32): u32 {
@@ -33,7 +32,7 @@ function reciprocal(bits: u32): u32 {
   if (magnitude > INFINITY) return bits | QUIET;
   if (magnitude < LEAST_NORMAL) return sign | INFINITY;
   const exp = 253 - <i32>(magnitude >> 23);
-  return exp <= 0 ? sign : assemble(sign, exp, 8192 / middle(bits));
+  return exp <= 0 ? sign : assemble(sign, exp, reciprocalOf(mantissa(bits)));
 }
 
 function reciprocalRoot(bits: u32): u32 {
@@ -44,8 +43,7 @@ function reciprocalRoot(bits: u32): u32 {
   if (sign) return DEFAULT_NAN;
   if (magnitude == INFINITY) return 0;
   const power = <i32>(magnitude >> 23) - 127;
-  const x = power & 1 ? 2 * middle(bits) : middle(bits);
-  return assemble(0, 126 - (power >> 1), 8192 / sqrt<f64>(x));
+  return assemble(0, 126 - (power >> 1), reciprocalRootOf(mantissa(bits), (power & 1) != 0));
 }
 
 // @ts-ignore: decorator

@@ -1,7 +1,7 @@
 // Which VEX-encoded opcodes are instructions on vector registers, and what the decoder has to know to make a record of
 // one. Intel SDM volume 2, chapter 2.3 and appendix A; AMD APM volume 4.
 import {
-  FEATURE_AES, FEATURE_AVX, FEATURE_AVX2, FEATURE_F16C, FEATURE_FMA, FEATURE_PCLMULQDQ,
+  FEATURE_AES, FEATURE_AVX, FEATURE_AVX2, FEATURE_F16C, FEATURE_FMA, FEATURE_PCLMULQDQ, FEATURE_VAES, FEATURE_VPCLMULQDQ,
 } from "../feature-bits";
 import {
   AVX_ARITHMETIC, AVX_COUNT, AVX_DIRECT, AVX_LANES, AVX_LOW, AVX_NARROW, AVX_PACKED, AVX_SHIFT, AVX_WIDEN,
@@ -410,7 +410,7 @@ function decode0F38(opcode: u32, modrm: u32, w: u32, l: u32): u64 {
     case 0xdd:
     case 0xde:
     case 0xdf:
-      return l ? 0 : pack(OP_AESIMC + opcode - 0xdb, AVX_LANES, 16, FEATURE_AES, BOTH | VEX_VVVV);
+      return pack(OP_AESIMC + opcode - 0xdb, AVX_LANES, width(l), l ? FEATURE_VAES : FEATURE_AES, BOTH | VEX_VVVV);
     case 0x45:
       return own(OP_VPSRLVD + w, width(l), FEATURE_AVX2, BOTH | VEX_VVVV);
     case 0x47:
@@ -520,8 +520,10 @@ function decode0F3A(opcode: u32, w: u32, wide: u32, l: u32): u64 {
       return l ? 0 : lanes(OP_DPPD, 0, VEX_VVVV | VEX_IMM);
     case 0x42:
       return integerLanes(OP_MPSADBW, l, VEX_VVVV | VEX_IMM | (3 << VEX_STEP_SHIFT));
-    case 0x44:
-      return l ? 0 : pack(OP_PCLMULQDQ, AVX_LANES, 16, FEATURE_PCLMULQDQ, BOTH | VEX_VVVV | VEX_IMM);
+    case 0x44: {
+      const feature = l ? FEATURE_VPCLMULQDQ : FEATURE_PCLMULQDQ;
+      return pack(OP_PCLMULQDQ, AVX_LANES, width(l), feature, BOTH | VEX_VVVV | VEX_IMM);
+    }
     case 0x60:
       return l ? 0 : own(OP_VPCMPESTRM, 16, FEATURE_AVX, BOTH | VEX_IMM);
     case 0x61:
