@@ -80,4 +80,3 @@ export const OP_PAUSE: u32 = OPS_SYSTEM + 74;
 export const OP_CLFLUSH: u32 = OPS_SYSTEM + 75; // CLFLUSH, CLFLUSHOPT, CLWB: touch the line
 export const OP_RDPKRU: u32 = OPS_SYSTEM + 77;
 export const OP_WRPKRU: u32 = OPS_SYSTEM + 78;
-export const OP_UNIMPLEMENTED: u32 = OPS_SYSTEM + 76; // the model offers it, the core lacks it
