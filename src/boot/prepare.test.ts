@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { GuestMemory, ROM_OFFSET } from "../guest-memory/guest-memory.js";
 import { BootFileError } from "./boot-file-error.js";
 import type { BootOptions } from "./boot-image.js";
+import { BOOT_GDT } from "./boot-state.js";
 import { prepareBoot } from "./prepare.js";
 import { concat, file, lz4Payload, makeBzImage, makeElf, makeTarget, random } from "./testing/images.js";
 import { resetState } from "./testing/reset-state.js";
@@ -134,7 +135,7 @@ test("what is wrong is said", async () => {
   assert.match(await kernel(multibootHeader(0x20)), /unknown multiboot features/);
   assert.match(await kernel(multibootHeader(0)), /not an ELF file/);
   assert.match(
-    await kernel(makeElf(32, 0, [{ physical: 0x8000, bytes: concat([multibootHeader(0), CODE]) }])),
+    await kernel(makeElf(32, 0, [{ physical: BOOT_GDT, bytes: concat([multibootHeader(0), CODE]) }])),
     /loader's own/,
   );
   assert.match(await kernel(pvhKernel.subarray(0, 100)), /truncated/);

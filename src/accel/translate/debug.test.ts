@@ -5,6 +5,7 @@ import { assemble } from "../../test-support/assemble.js";
 import { testInterpreter } from "../../test-support/interpreter.js";
 import { TEST_LAYOUT, TEST_SELECTORS, TestCpu, type TestRun } from "../../test-support/test-cpu.js";
 import { setHandler } from "../../test-support/test-environment.js";
+import type { InterruptMessage } from "../../vcpu/accelerator.js";
 
 const accelerator = await testInterpreter();
 
@@ -97,8 +98,22 @@ test("an instruction breakpoint on a string instruction hits once, and RF carrie
   cpu.close();
 });
 
+const NMI: InterruptMessage = {
+  destination: 0,
+  destinationMode: "physical",
+  deliveryMode: "nmi",
+  vector: 0,
+  triggerMode: "edge",
+  level: true,
+  shorthand: "none",
+};
+
 test("an interrupt between repetitions pushes RF, one after them does not", async () => {
-  const cpu: TestCpu = new TestCpu({ accelerator, mode: "protected", bus: { portWrite: () => cpu.vcpu.nmi() } });
+  const cpu: TestCpu = new TestCpu({
+    accelerator,
+    mode: "protected",
+    bus: { portWrite: () => cpu.vcpu.interrupt(NMI) },
+  });
   const repeated = await cpu.run("rep outsb; nop", { rcx: 3n, rdx: 0x80n, rflags: 2n | IF });
   assert.equal(repeated.fault?.vector, 2);
   assert.equal(repeated.fault?.rip, BigInt(CODE));

@@ -84,7 +84,8 @@ const SEGMENTS_32 = `
 
 // Between cases: fetch the next one, load its registers, enter it. `common` is where exceptions arrive,
 // with vector, error code, RIP, CS, RFLAGS, RSP and SS on the stack.
-const driver = (bits: CodeBits) => `
+// Without AVX by FXRSTOR and FXSAVE: some hosts' KVM has no XRSTOR.
+const driver = (bits: CodeBits, avx: boolean) => `
 next:
   mov rsp, ${at(STACK_TOP)}
   mov edx, ${CASE_PORT}
@@ -93,7 +94,7 @@ next:
   mov rbx, ${at(CASE_AT)}
   mov eax, -1
   mov edx, -1
-  xrstor64 [rbx + ${CASE.fpu}]
+  ${avx ? "xrstor64" : "fxrstor64"} [rbx + ${CASE.fpu}]
   push ${USER_SS}
   push qword ptr [rbx + ${CASE.gpr + 4 * 8}]
   push qword ptr [rbx + ${CASE.rflags}]
@@ -139,7 +140,7 @@ ${[8, 9, 10, 11, 12, 13, 14, 15].map((n) => `  mov [rax + ${RESULT.gpr + n * 8}]
   mov rbx, rax
   mov eax, -1
   mov edx, -1
-  xsave64 [rbx + ${RESULT.fpu}]
+  ${avx ? "xsave64" : "fxsave64"} [rbx + ${RESULT.fpu}]
   jmp next
   .org ${STUBS - DRIVER}
   .set vector, 0
@@ -355,7 +356,7 @@ export class GuestRunner {
         memory.write64(LDT + (selector & ~7), (BigInt(base >>> 24) << 56n) | (0xcff3n << 40n) | low);
       }
     }
-    memory.write(DRIVER, assemble(driver(this.bits), 64, DRIVER));
+    memory.write(DRIVER, assemble(driver(this.bits, this.has("avx")), 64, DRIVER));
     for (let vector = 0; vector < 256; vector++) {
       const stub = STUBS + vector * STUB_BYTES;
       const gate = IDT + vector * 16;

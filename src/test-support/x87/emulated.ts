@@ -1,5 +1,6 @@
 // The emulated x87 alone: its wasm with one vCPU state block, fed with the records of test/cpu/x87/hardware.c.
 import * as L from "../../accel/translate/layout.js";
+import { FEATURE_WORDS, FEATURES } from "../../vcpu/features.js";
 
 /** Exports of test/cpu/x87/x87.entry.ts. */
 interface X87Exports {
@@ -61,7 +62,14 @@ export class EmulatedX87 {
   #setUp(): void {
     const view = this.#view;
     view.setUint32(CPU + L.TLB, L.TLB_BASE, true);
-    for (let word = 0; word < 8; word++) view.setUint32(CPU + L.FEATURES + word * 4, 0xffffffff, true);
+    // Every feature but those that take pointers of the last instruction away.
+    const lacking = [FEATURES.fdp_excptn_only, FEATURES.zero_fcs_fds];
+    for (let word = 0; word < FEATURE_WORDS; word++) {
+      const bits = lacking
+        .filter((feature) => feature >> 5 === word)
+        .reduce((all, feature) => all | (1 << (feature & 31)), 0);
+      view.setUint32(CPU + L.FEATURES + word * 4, ~bits, true);
+    }
     view.setBigUint64(CPU + L.CR0, 0x80000031n, true);
     // One page, readable and writable.
     const entry = L.TLB_BASE + ((MEMORY_ADDRESS >>> 12) & (L.TLB_ENTRIES - 1)) * L.TLB_ENTRY_BYTES;
