@@ -61,6 +61,25 @@ test("REX.W widens far pointers in memory on Intel's processors only", async () 
   }
 });
 
+test("on AMD's processors a far CALL with REX.W reads a 32-bit offset and pushes 64 bits", async () => {
+  const cpu = await cpuOf("long", "amd");
+  const code = `
+    lea rax, [rip + target]
+    mov [rbx], eax
+    mov word ptr [rbx + 4], cs
+    mov rcx, rsp
+    .byte 0x48, 0xff, 0x1b # call far [rbx]
+  target:
+    sub rcx, rsp
+    pop rdx
+    pop rsi
+    mov edi, cs`;
+  const { registers, fault } = await cpu.run(code, { rbx: BigInt(data) });
+  assert.equal(fault, null);
+  assert.equal(registers.rcx, 16n);
+  assert.deepEqual([registers.rdx, registers.rsi], [registers.rax, registers.rdi]);
+});
+
 test("LES reads two operands: the selector may lie past the limit's end, at offset 0", async () => {
   const cpu = await cpuOf("protected", "amd");
   const { registers, fault } = await cpu.run("les eax, [0xfffffffc]");

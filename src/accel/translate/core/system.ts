@@ -36,7 +36,7 @@ import { canonicalBase, cr3Loaded, flushPage, flushSpaces, flushTlb, loadPdptrs,
 import { monitorPermitted, msrValue, readMsrValue, writeMsrValue } from "./msr";
 import * as S from "./ops-system";
 import {
-  F_REPE, F_REPNE, REC_ASIZE, REC_FLAGS, REC_IMM, REC_IPOFF, REC_REG, REC_RM, REC_SEG,
+  F_REPE, F_REPNE, F_REXW, REC_ASIZE, REC_FLAGS, REC_IMM, REC_IPOFF, REC_REG, REC_RM, REC_SEG,
 } from "./record";
 import {
   ATTR_CODE, ATTR_CONFORMING, ATTR_L, ATTR_P, ATTR_READABLE, ATTR_S, ATTR_UNUSABLE, ATTR_WRITABLE,
@@ -704,7 +704,8 @@ function farMemory(cpu: usize, rec: usize, call: bool): void {
   const linear = eaSized(cpu, rec, bytes + 2, 0);
   const offset = readSized(cpu, linear, bytes);
   const selector = <u32>read16(cpu, linear + bytes);
-  if (call) farCall(cpu, selector, offset, bytes);
+  // AMD's processors read no more with REX.W, but push 64 bits.
+  if (call) farCall(cpu, selector, offset, load<u8>(rec, REC_FLAGS) & F_REXW ? 8 : bytes);
   else farJump(cpu, selector, offset, bytes);
 }
 
