@@ -81,6 +81,19 @@ test("TF traps after each repetition", async () => {
   cpu.close();
 });
 
+test("behind MOV SS an instruction breakpoint traps on AMD's processors and is lost on Intel's", async () => {
+  for (const [vendor, trapped] of [
+    ["amd", BigInt(CODE + 2)],
+    ["intel", undefined],
+  ] as const) {
+    const cpu = new TestCpu({ accelerator, mode: "protected", model: `max,vendor=${vendor}` });
+    const registers = { rax: BigInt(TEST_SELECTORS.data[0]!) };
+    const { fault } = await run(cpu, "mov ss, eax; nop; nop", [{ address: BigInt(CODE + 2), kind: 0 }], registers);
+    assert.equal(fault?.rip, trapped, vendor);
+    cpu.close();
+  }
+});
+
 test("an instruction breakpoint on a string instruction hits once, and RF carries the program over it", async () => {
   const cpu = new TestCpu({ accelerator, mode: "protected" });
   const handler = 0xf800;

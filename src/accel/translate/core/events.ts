@@ -6,7 +6,7 @@ import {
   EVENT_SOFTWARE, EXC_ERROR, EXC_HAS_ERROR, EXC_PAYLOAD, EXC_PENDING, EXC_VECTOR, EXIT_BREAKPOINT, EXIT_BUDGET,
   EXIT_DETAIL, EXIT_HALT, EXIT_INTERCEPT, EXIT_LENGTH, EXIT_REASON, EXIT_REQUEST, EXIT_SHUTDOWN, EXIT_STEP,
   EXIT_WATCHPOINT, EXTINT_MESSAGE, FS, GPR, GS, IDTR_BASE, IDTR_LIMIT, INTERCEPT_EXCEPTIONS, INTERRUPT_CHECK, MONITOR_INTERRUPTS, MONITOR_LINE, MSR_DEBUGCTL, NMI_MASKED, NMI_PENDING,
-  REMAINING, REPEATING, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SINGLE_BLOCK, SIPI_VECTOR, SS, STEPPING, STEP_TRAP,
+  REMAINING, REPEATING, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SINGLE_BLOCK, SIPI_VECTOR, SS, STEPPING, STEP_TRAP, VENDOR,
   TR, WATCH_HIT, MAX_VCPUS, TLB, VCPU_BASE, VCPU_STRIDE,
 } from "../layout";
 import { BLOCK_HEADER, count } from "./blocks";
@@ -69,7 +69,11 @@ export function attention(cpu: usize): u32 {
     if (!wake(cpu, state)) return leaveWith(cpu, state == RUN_SHUTDOWN ? EXIT_SHUTDOWN : EXIT_HALT);
   }
   if (load<u32>(cpu, SHADOW) != 0) {
-    // One instruction without interrupts. Debug traps held back by MOV SS come after it.
+    // One instruction without interrupts. Debug traps held back by MOV SS come after it; on Intel's processors an
+    // instruction breakpoint there is lost.
+    if (load<u32>(cpu, SHADOW) == 2 && load<u32>(cpu, VENDOR) != 0) {
+      store<u64>(cpu, load<u64>(cpu, RFLAGS) | RF, RFLAGS);
+    }
     store<u32>(cpu, 0, SHADOW);
     store<u32>(cpu, (load<u64>(cpu, RFLAGS) & TF) != 0 ? 1 : 0, STEP_TRAP);
     return ATTENTION_STEP;
