@@ -8,18 +8,16 @@ const DIST = join(ROOT, "dist");
 const ENTRY = "cli/oci/main.js";
 const OUTPUT = join(DIST, "cli/oci-bundle.cjs");
 
-/** A module and what it imports, as CommonJS, into `modules`. */
-function collect(name, modules) {
+/** A module and what it imports, as CommonJS by TypeScript, into `modules`. */
+function collect(name, modules, ts) {
   if (modules.has(name)) return;
-  // Not imported above: npm start and npm test load this module before they install TypeScript.
-  const ts = createRequire(import.meta.url)("typescript");
   const source = readFileSync(join(DIST, name), "utf8").replace(/^\/\/# sourceMappingURL=.*$/m, "");
   const compilerOptions = { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022, removeComments: true };
   const { outputText } = ts.transpileModule(source, { compilerOptions });
   const code = outputText.replaceAll("import.meta.url", `urlOf(${JSON.stringify(name)})`);
   modules.set(name, code);
   for (const [, target] of code.matchAll(/\brequire\("(\.[^"]+)"\)/g))
-    collect(posix.join(dirname(name), target), modules);
+    collect(posix.join(dirname(name), target), modules, ts);
 }
 
 /** Modules run when they are first required, as Node has it. */
@@ -46,8 +44,10 @@ exports.main = load(${JSON.stringify(ENTRY)}).main;
 `;
 
 export function bundle() {
+  // Not imported above: npm start and npm test load this module before they install TypeScript.
+  const ts = createRequire(import.meta.url)("typescript");
   const modules = new Map();
-  collect(ENTRY, modules);
+  collect(ENTRY, modules, ts);
   const entries = [...modules].map(([name, code]) => `${JSON.stringify(name)}: (exports, require) => {\n${code}},\n`);
   const text = `"use strict";\nconst modules = {\n${entries.join("")}};\n${RUNTIME}`;
   // It is read as Latin-1, the quickest way.

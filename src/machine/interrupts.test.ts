@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GuestMemory } from "../guest-memory/guest-memory.js";
-import { BROADCAST, type InterruptMessage, type VcpuBus } from "../vcpu/accelerator.js";
+import { interruptMessage } from "../test-support/interrupt-message.js";
+import { BROADCAST, type VcpuBus } from "../vcpu/accelerator.js";
 import { parseCpuModel } from "../vcpu/cpu-model.js";
 import { MachineClock } from "./clock.js";
 import { InterruptRouter } from "./interrupts.js";
@@ -25,17 +26,6 @@ function makeRouter(cpus: number) {
   const arrived = () => accelerator.vcpus.map((vcpu) => vcpu.arrived.splice(0).map(({ vector }) => vector));
   return { router, log, arrived, vcpus: accelerator.vcpus };
 }
-
-const message = (fields: Partial<InterruptMessage>): InterruptMessage => ({
-  destination: 0,
-  destinationMode: "physical",
-  deliveryMode: "fixed",
-  vector: 0x40,
-  triggerMode: "edge",
-  level: true,
-  shorthand: "none",
-  ...fields,
-});
 
 test("ISA interrupts go to both controllers, the timer to pin 2 of the IOAPIC, the others to the IOAPIC alone", () => {
   const { router, log } = makeRouter(1);
@@ -61,19 +51,19 @@ test("a shared line is asserted while one of its sources asserts it", () => {
 
 test("destinations and shorthands select vCPUs", () => {
   const { router, arrived } = makeRouter(3);
-  router.deliver(message({ destination: 2 }));
+  router.deliver(interruptMessage({ destination: 2 }));
   assert.deepEqual(arrived(), [[], [], [0x40]]);
-  router.deliver(message({ destination: 5, destinationMode: "logical" }));
+  router.deliver(interruptMessage({ destination: 5, destinationMode: "logical" }));
   assert.deepEqual(arrived(), [[0x40], [], [0x40]]);
-  router.deliver(message({ destination: BROADCAST }));
+  router.deliver(interruptMessage({ destination: BROADCAST }));
   assert.deepEqual(arrived(), [[0x40], [0x40], [0x40]]);
-  router.deliver(message({ shorthand: "self" }), 1);
+  router.deliver(interruptMessage({ shorthand: "self" }), 1);
   assert.deepEqual(arrived(), [[], [0x40], []]);
-  router.deliver(message({ shorthand: "others" }), 1);
+  router.deliver(interruptMessage({ shorthand: "others" }), 1);
   assert.deepEqual(arrived(), [[0x40], [], [0x40]]);
-  router.deliver(message({ shorthand: "all" }), 1);
+  router.deliver(interruptMessage({ shorthand: "all" }), 1);
   assert.deepEqual(arrived(), [[0x40], [0x40], [0x40]]);
-  assert.equal(router.deliver(message({ destination: 9 })), false);
+  assert.equal(router.deliver(interruptMessage({ destination: 9 })), false);
   // Eight bits of ones in an MSI's address are everybody; fifteen bits of a destination are somebody.
   router.send(0xfeeff000, 0x41);
   assert.deepEqual(arrived(), [[0x41], [0x41], [0x41]]);
@@ -83,19 +73,19 @@ test("destinations and shorthands select vCPUs", () => {
 
 test("lowest priority delivery goes to the one with the least to do, and to one only", () => {
   const { router, arrived, vcpus } = makeRouter(3);
-  vcpus[0].interrupt(message({ vector: 0x99 }));
-  router.deliver(message({ destination: 7, destinationMode: "logical", deliveryMode: "lowest" }));
+  vcpus[0].interrupt(interruptMessage({ vector: 0x99 }));
+  router.deliver(interruptMessage({ destination: 7, destinationMode: "logical", deliveryMode: "lowest" }));
   assert.deepEqual(arrived(), [[0x99], [0x40], []]);
 });
 
 test("an MSI's address and data become a message", () => {
   const { router, vcpus } = makeRouter(2);
   router.send(0xfee01000, 0x4051);
-  assert.deepEqual(vcpus[1].arrived, [message({ destination: 1, vector: 0x51 })]);
+  assert.deepEqual(vcpus[1].arrived, [interruptMessage({ destination: 1, vector: 0x51 })]);
   router.send(0xfee03004, 0x8161);
   assert.equal(vcpus[0].arrived.length, 1);
   assert.deepEqual(vcpus[0].arrived[0], {
-    ...message({ destination: 3, destinationMode: "logical", deliveryMode: "lowest", vector: 0x61 }),
+    ...interruptMessage({ destination: 3, destinationMode: "logical", deliveryMode: "lowest", vector: 0x61 }),
     triggerMode: "level",
     level: false,
   });

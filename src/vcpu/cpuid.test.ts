@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CPU_MODEL_NAMES, type CpuModel, parseCpuModel } from "./cpu-model.js";
 import { type CpuidLeaf, cpuidTable } from "./cpuid.js";
-import { AMD_FEATURES, FEATURES, hasFeature } from "./features.js";
+import { AMD_FEATURES, FEATURE_LEAVES, FEATURES, hasFeature } from "./features.js";
 
 const COUNTS = Array.from({ length: 16 }, (_, index) => index + 1);
 const HERTZ = 2_495_123_000;
@@ -82,18 +82,8 @@ test("the brand string names the model", () => {
 
 test("every feature of the model shows, but for those that follow from the machine", () => {
   forEveryCpu((answers, _id, count) => {
-    const places = [
-      [1, 0, "edx"],
-      [1, 0, "ecx"],
-      [7, 0, "ebx"],
-      [7, 0, "ecx"],
-      [7, 0, "edx"],
-      [0x80000001, 0, "edx"],
-      [0x80000001, 0, "ecx"],
-      [0xd, 1, "eax"],
-    ] as const;
     for (const [name, number] of Object.entries(FEATURES)) {
-      const [leaf, subleaf, register] = places[number >> 5]!;
+      const [leaf, subleaf, register] = FEATURE_LEAVES[number >> 5]!;
       const shown = bits(answers.at(leaf, subleaf)[register], number & 31, number & 31) === 1;
       const { features } = answers.model;
       const expected = name === "htt" ? count > 1 && hasFeature(features, "lm") : hasFeature(features, name as "fpu");

@@ -3,6 +3,18 @@
 /** Number of feature words: CPUID.1 EDX and ECX, 7.0 EBX, ECX and EDX, 80000001 EDX and ECX, D.1 EAX. */
 export const FEATURE_WORDS = 8;
 
+/** Where CPUID has each word: leaf, subleaf and register. */
+export const FEATURE_LEAVES = [
+  [1, 0, "edx"],
+  [1, 0, "ecx"],
+  [7, 0, "ebx"],
+  [7, 0, "ecx"],
+  [7, 0, "edx"],
+  [0x80000001, 0, "edx"],
+  [0x80000001, 0, "ecx"],
+  [0xd, 1, "eax"],
+] as const;
+
 /** Feature number: word * 32 + bit. The core has the same numbers in accel/translate/feature-bits.ts; a test compares. */
 export const FEATURES = {
   fpu: 0,

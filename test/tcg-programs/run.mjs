@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { build } from "../../scripts/lib/build.mjs";
@@ -60,9 +60,7 @@ process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 /** As a shell has it: both outputs in one file, and 128 + n for signal n. */
 function runNatively(name) {
   const script = `cd ${scratch}; timeout ${values.timeout} "$1" >out 2>&1; echo $?`;
-  const program = join(process.cwd(), values.dir.startsWith("/") ? "" : values.dir, name);
-  const path = values.dir.startsWith("/") ? join(values.dir, name) : program;
-  const { stdout } = spawnSync("sh", ["-c", script, "sh", path], { encoding: "utf8" });
+  const { stdout } = spawnSync("sh", ["-c", script, "sh", resolve(values.dir, name)], { encoding: "utf8" });
   const output = readFileSync(join(scratch, "out"));
   return {
     code: Number(stdout.trim().split("\n").at(-1)),

@@ -1,6 +1,6 @@
 /** /dev/kvm: opened, its version and capabilities checked. */
 import { AcceleratorError } from "../../vcpu/accelerator.js";
-import { FEATURE_WORDS } from "../../vcpu/features.js";
+import { FEATURE_LEAVES, FEATURE_WORDS } from "../../vcpu/features.js";
 import * as api from "./api.js";
 import { errno, libc, O_CLOEXEC, O_RDWR, systemError } from "./libc.js";
 
@@ -26,17 +26,6 @@ const REQUIRED: readonly [capability: number, name: string, since: string][] = [
   [api.KVM_CAP_SREGS2, "KVM_CAP_SREGS2", "5.14"],
 ];
 
-/** Where CPUID has the feature words, in the order of features.ts. */
-const FEATURE_LEAVES = [
-  [1, 0, "edx"],
-  [1, 0, "ecx"],
-  [7, 0, "ebx"],
-  [7, 0, "ecx"],
-  [7, 0, "edx"],
-  [0x80000001, 0, "edx"],
-  [0x80000001, 0, "ecx"],
-  [0xd, 1, "eax"],
-] as const;
 const X2APIC = 1 << 21;
 const PKU = 1 << 3;
 const TSC_DEADLINE = 1 << 24;

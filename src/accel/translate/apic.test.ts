@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { testInterpreter } from "../../test-support/interpreter.js";
+import { interruptMessage } from "../../test-support/interrupt-message.js";
 import { TEST_LAYOUT, TestCpu, type TestCpuOptions, type TestRun } from "../../test-support/test-cpu.js";
 import { BROADCAST, type InterruptMessage } from "../../vcpu/accelerator.js";
 import type { VcpuState } from "../../vcpu/state.js";
@@ -19,17 +20,6 @@ const ENABLED = 1 << 11;
 function machine(options: Omit<TestCpuOptions, "accelerator" | "mode"> = {}): TestCpu {
   return new TestCpu({ accelerator, mode: "long", ...options });
 }
-
-const message = (fields: Partial<InterruptMessage>): InterruptMessage => ({
-  destination: 0,
-  destinationMode: "physical",
-  deliveryMode: "fixed",
-  vector: 0x40,
-  triggerMode: "edge",
-  level: true,
-  shorthand: "none",
-  ...fields,
-});
 
 /** Sets registers of the APIC's page, by their offsets. */
 function page(state: VcpuState, registers: Record<number, number>): void {
@@ -121,9 +111,9 @@ test("a disabled APIC takes nothing and answers nothing; enabled again it is as 
   );
   assert.equal(run.state.msrs[APIC_BASE_MSR], BASE | BigInt(BSP));
   assert.equal(run.registers.rdx & (1n << 9n), 0n, "the CPUID bit follows");
-  assert.equal(cpu.vcpu.matches(message({})), false);
-  assert.equal(cpu.vcpu.interrupt(message({ deliveryMode: "nmi" })), false);
-  assert.equal(cpu.vcpu.matches(message({ destination: BROADCAST })), false);
+  assert.equal(cpu.vcpu.matches(interruptMessage({})), false);
+  assert.equal(cpu.vcpu.interrupt(interruptMessage({ deliveryMode: "nmi" })), false);
+  assert.equal(cpu.vcpu.matches(interruptMessage({ destination: BROADCAST })), false);
   const back = await cpu.run("wrmsr", { rcx: 0x1bn, rax: BASE | BigInt(ENABLED | BSP) }, (state) => {
     state.msrs[APIC_BASE_MSR] = BASE | BigInt(BSP);
     page(state, { 240: 0x1ff, 208: 0x1000000 });
@@ -193,7 +183,7 @@ test("destinations: flat, cluster and x2APIC logical ids, physical ids, broadcas
     if (x2apic) x2apicMode(now);
     cpu.vcpu.setState(now);
     const mode = logical ? "logical" : "physical";
-    return list.filter((destination) => cpu.vcpu.matches(message({ destination, destinationMode: mode })));
+    return list.filter((destination) => cpu.vcpu.matches(interruptMessage({ destination, destinationMode: mode })));
   };
   const flat = { 208: 0x06000000, 224: 0xffffffff };
   assert.deepEqual(matching(flat, [0, 1, 2, 4, 8, 0xf9, 0xfd, 0x102, BROADCAST], true), [2, 4, 0xfd, BROADCAST]);
@@ -211,8 +201,8 @@ test("an xAPIC's id can be written and is where messages go; INIT keeps it, x2AP
   const cpu = machine({ bus: { sendIpi: (each) => sent.push(each) } });
   const run = await cpu.run("mov dword ptr [rdi + 0x20], 0x7000000; mov eax, [rdi + 0x20]", { rdi: BASE });
   assert.equal(run.registers.rax, 0x7000000n);
-  assert.equal(cpu.vcpu.matches(message({ destination: 7 })), true);
-  cpu.vcpu.interrupt(message({ deliveryMode: "init" }));
+  assert.equal(cpu.vcpu.matches(interruptMessage({ destination: 7 })), true);
+  cpu.vcpu.interrupt(interruptMessage({ deliveryMode: "init" }));
   await cpu.vcpu.run({ instructions: 1 });
   assert.equal(cpu.vcpu.getState().apic.registers[2], 0x7000000);
   const x2 = await cpu.run("mov dword ptr [rdi + 0x20], 0x7000000; wrmsr; mov ecx, 0x802; rdmsr", {
@@ -248,7 +238,7 @@ test("illegal vectors and registers are reported by ESR after it is written, and
   // A message with such a vector.
   cpu.vcpu.setState({ ...cpu.initialState() });
   await cpu.run("nop", {}, open());
-  cpu.vcpu.interrupt(message({ vector: 3 }));
+  cpu.vcpu.interrupt(interruptMessage({ vector: 3 }));
   assert.equal(cpu.vcpu.getState().apic.pendingErrors, 0x40);
   cpu.close();
 });
@@ -269,8 +259,8 @@ test("TMR remembers how a vector came; an EOI reaches the IOAPICs unless that is
     open()(state);
     state.rflags = 2n;
     cpu.vcpu.setState(state);
-    cpu.vcpu.interrupt(message({ vector: 0x51, triggerMode: "level" }));
-    cpu.vcpu.interrupt(message({ vector: 0x52 }));
+    cpu.vcpu.interrupt(interruptMessage({ vector: 0x51, triggerMode: "level" }));
+    cpu.vcpu.interrupt(interruptMessage({ vector: 0x52 }));
     const run = await cpu.resume();
     assert.equal(run.registers.rax, 1n << 17n);
     assert.deepEqual(ended, wanted, `${model} ${spurious.toString(16)}`);
@@ -285,10 +275,10 @@ test("interrupts that were accepted before the APIC is disabled by software are 
   state.gpr[7] = BASE;
   page(state, { 240: 0x1ff });
   cpu.vcpu.setState(state);
-  cpu.vcpu.interrupt(message({ vector: 0x61 }));
+  cpu.vcpu.interrupt(interruptMessage({ vector: 0x61 }));
   assert.equal((await cpu.resume()).fault?.vector, 0x61);
-  assert.equal(cpu.vcpu.interrupt(message({ vector: 0x62 })), false);
-  assert.equal(cpu.vcpu.interrupt(message({ deliveryMode: "nmi" })), true, "NMI needs no software enable");
+  assert.equal(cpu.vcpu.interrupt(interruptMessage({ vector: 0x62 })), false);
+  assert.equal(cpu.vcpu.interrupt(interruptMessage({ deliveryMode: "nmi" })), true, "NMI needs no software enable");
   cpu.close();
 });
 
@@ -298,7 +288,7 @@ test("an ExtINT message makes the processor ask the PIC, also after the machine 
   open()(state);
   cpu.load("nop; nop; hlt");
   cpu.vcpu.setState(state);
-  assert.equal(cpu.vcpu.interrupt(message({ deliveryMode: "extint" })), true);
+  assert.equal(cpu.vcpu.interrupt(interruptMessage({ deliveryMode: "extint" })), true);
   cpu.vcpu.setState(structuredClone(cpu.vcpu.getState()));
   assert.equal((await cpu.resume()).fault?.vector, 0x2a);
   assert.equal(cpu.vcpu.getState().picMessage, undefined);
@@ -310,7 +300,7 @@ test("an SMI is taken by nobody", () => {
   const state = cpu.initialState();
   open()(state);
   cpu.vcpu.setState(state);
-  assert.equal(cpu.vcpu.interrupt(message({ deliveryMode: "smi" })), false);
+  assert.equal(cpu.vcpu.interrupt(interruptMessage({ deliveryMode: "smi" })), false);
   assert.equal(cpu.vcpu.hasPendingWork(), true, "it runs");
   assert.deepEqual(cpu.vcpu.getState().apic, state.apic);
   cpu.close();

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assemble } from "../../test-support/assemble.js";
 import { testInterpreter } from "../../test-support/interpreter.js";
+import { interruptMessage } from "../../test-support/interrupt-message.js";
 import { TEST_LAYOUT, TEST_SELECTORS, TestCpu, type TestRun } from "../../test-support/test-cpu.js";
 import { setHandler } from "../../test-support/test-environment.js";
-import type { InterruptMessage } from "../../vcpu/accelerator.js";
 
 const accelerator = await testInterpreter();
 
@@ -111,21 +111,11 @@ test("an instruction breakpoint on a string instruction hits once, and RF carrie
   cpu.close();
 });
 
-const NMI: InterruptMessage = {
-  destination: 0,
-  destinationMode: "physical",
-  deliveryMode: "nmi",
-  vector: 0,
-  triggerMode: "edge",
-  level: true,
-  shorthand: "none",
-};
-
 test("an interrupt between repetitions pushes RF, one after them does not", async () => {
   const cpu: TestCpu = new TestCpu({
     accelerator,
     mode: "protected",
-    bus: { portWrite: () => cpu.vcpu.interrupt(NMI) },
+    bus: { portWrite: () => cpu.vcpu.interrupt(interruptMessage({ deliveryMode: "nmi" })) },
   });
   const repeated = await cpu.run("rep outsb; nop", { rcx: 3n, rdx: 0x80n, rflags: 2n | IF });
   assert.equal(repeated.fault?.vector, 2);

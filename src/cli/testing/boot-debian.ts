@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DEFAULT_COMMAND_LINE } from "../../node/default-guest.js";
 import type { DebianGuest, DebianKernel } from "./debian-guests.js";
 import { MAIN, Running } from "./ringvisor.js";
 
@@ -49,7 +50,7 @@ export async function bootDebian(
   // The kernel's self-tests of its ciphers are left out: with 32 bits they are most of the work of a boot.
   const options = [
     ...["boot", "--kernel", guest.kernel, "--initrd", guest.initrd, "--accel", "interpret", "--clock", clock],
-    ...["--append", `console=ttyS0 earlyprintk=ttyS0 no_timer_check cryptomgr.notests ${pti ? "pti=on" : "nopti"}`],
+    ...["--append", `${DEFAULT_COMMAND_LINE} cryptomgr.notests ${pti ? "pti=on" : "nopti"}`],
     ...[
       "--cpus",
       `${cpus}`,

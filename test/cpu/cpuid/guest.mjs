@@ -60,11 +60,10 @@ function toolEntries() {
  * @returns what `cpuid -r`, `cpuid` and /proc/cpuinfo printed
  */
 export function runCpuidInGuest({ model, cpus, folder }) {
-  const { folder: cache, initrd } = JSON.parse(ringvisor("guest", "info", "--json"));
+  const { folder: cache, kernel, initrd } = JSON.parse(ringvisor("guest", "info", "--json"));
   const archive = join(folder, "initrd");
   const console = join(folder, "console");
   writeFileSync(archive, Buffer.concat([readFileSync(join(cache, initrd.file)), writeCpio(toolEntries())]));
-  const { kernel } = JSON.parse(ringvisor("guest", "info", "--json"));
   const options = [
     "--memory",
     "256M",

@@ -55,6 +55,11 @@ export function isProtected(cpu: usize): bool {
   return (load<u64>(cpu, CR0) & CR0_PE) != 0;
 }
 
+/** Real or virtual-8086 mode: segments are 16 times their selectors, and have no descriptors. */
+export function usesRealSegments(cpu: usize): bool {
+  return !isProtected(cpu) || (load<u64>(cpu, RFLAGS) & VM) != 0;
+}
+
 /** Long mode is active, in its 64-bit or its compatibility submode. */
 export function isLongMode(cpu: usize): bool {
   return (load<u64>(cpu, MSR_EFER) & EFER_LMA) != 0;
@@ -73,7 +78,7 @@ export function refreshMode(cpu: usize): void {
     mode = MODE_64;
   } else {
     if (code & ATTR_DB) mode = MODE_32;
-    if (!isProtected(cpu) || (load<u64>(cpu, RFLAGS) & VM) != 0) mode |= MODE_REAL;
+    if (usesRealSegments(cpu)) mode |= MODE_REAL;
     if (load<u32>(cpu, SEGMENTS + SS * SEG_BYTES + SEG_ATTR) & ATTR_DB) mode |= MODE_STACK32;
     const base = load<u64>(cpu, SEGMENTS + CS * SEG_BYTES + SEG_BASE);
     if (base != 0 || load<u32>(cpu, SEGMENTS + CS * SEG_BYTES + SEG_LIMIT) != 0xffffffff) mode |= MODE_CS_LIMITED;

@@ -1,13 +1,12 @@
 // Segment registers: loading them, and what they say about an access. Intel SDM vol. 3A chapters 3 and 5.
 import {
-  CPL, CS, DS, ES, FS, GDTR_BASE, GDTR_LIMIT, GS, LDTR, MODE, RFLAGS, SEG_ATTR, SEG_BASE, SEG_BYTES, SEG_LIMIT,
+  CPL, CS, DS, ES, FS, GDTR_BASE, GDTR_LIMIT, GS, LDTR, MODE, SEG_ATTR, SEG_BASE, SEG_BYTES, SEG_LIMIT,
   SEG_SELECTOR, SEGMENTS, SS,
 } from "../layout";
 import { GP, NP, SSF, raiseError } from "./exceptions";
-import { VM } from "./flags";
 import { sysRead64, sysWrite8 } from "./memory";
 import { MODE_64, MODE_FLAT, MODE_SIZE } from "./mode-bits";
-import { dataSegmentChanged, isProtected, refreshMode } from "./mode";
+import { dataSegmentChanged, refreshMode, usesRealSegments } from "./mode";
 import { canonical } from "./mmu";
 import {
   ATTR_ACCESSED, ATTR_CODE, ATTR_CONFORMING, ATTR_DB, ATTR_DOWN, ATTR_DPL_SHIFT, ATTR_G, ATTR_P, ATTR_READABLE,
@@ -41,7 +40,7 @@ export function segmentLinear(cpu: usize, number: u32, offset: u64, size: u32, w
   }
   const attributes = load<u32>(at, SEG_ATTR);
   const limit = <u64>load<u32>(at, SEG_LIMIT);
-  if (isProtected(cpu) && (load<u64>(cpu, RFLAGS) & VM) == 0) {
+  if (!usesRealSegments(cpu)) {
     if (attributes & ATTR_UNUSABLE) segmentFault(cpu, number);
     if (attributes & ATTR_CODE) {
       if (write != 0 || (attributes & ATTR_READABLE) == 0) segmentFault(cpu, number);
@@ -154,7 +153,7 @@ export function virtual86Segment(cpu: usize, number: u32, selector: u32): void {
 
 /** MOV, POP and LxS to ES, SS, DS, FS or GS. */
 export function loadSegment(cpu: usize, number: u32, selector: u32): void {
-  if (!isProtected(cpu) || (load<u64>(cpu, RFLAGS) & VM) != 0) {
+  if (usesRealSegments(cpu)) {
     realSegment(cpu, number, selector);
     refreshMode(cpu);
     return;

@@ -30,7 +30,7 @@ import { read16, read32, read64, sysRead16, sysRead64, sysWrite8, write16, write
 import {
   CR0_CD, CR0_ET, CR0_NW, CR0_PE, CR0_PG, CR0_TS, CR0_WP, CR4_DE, CR4_FSGSBASE, CR4_LA57, CR4_MCE, CR4_OSFXSR, CR4_OSXMMEXCPT,
   CR4_OSXSAVE, CR4_PAE, CR4_PCE, CR4_PCIDE, CR4_PGE, CR4_PKE, CR4_PKS, CR4_PSE, CR4_PVI, CR4_SMAP, CR4_SMEP, CR4_TSD, CR4_UMIP, CR4_VME,
-  EFER_LMA, EFER_LME, is64, isLongMode, isProtected, refreshFpu, refreshLinearBits, refreshMode,
+  EFER_LMA, EFER_LME, is64, isLongMode, isProtected, refreshFpu, refreshLinearBits, refreshMode, usesRealSegments,
 } from "./mode";
 import { canonicalBase, cr3Loaded, flushPage, flushSpaces, flushTlb, loadPdptrs, NO_MEMORY, probeRead, probeWrite, readHost, selectTlb, writePkru } from "./mmu";
 import { monitorPermitted, msrValue, readMsrValue, writeMsrValue } from "./msr";
@@ -103,7 +103,7 @@ function ringZero(cpu: usize): void {
   if (load<u32>(cpu, CPL) != 0) raiseGP(cpu);
 }
 function protectedOnly(cpu: usize): void {
-  if (!isProtected(cpu) || isVirtual86(cpu)) raise(cpu, UD);
+  if (usesRealSegments(cpu)) raise(cpu, UD);
 }
 // SGDT, SIDT, SLDT, STR and SMSW outside ring 0.
 function userModePrevention(cpu: usize): void {

@@ -11,7 +11,7 @@ import { checkStack, innerDescriptor, innerPointer, innerPush, innerSelector, in
 import { GP, NP, SSF, TS, UD, raise, raiseError, raiseGP } from "./exceptions";
 import { AC, DF, ID, IF, IOPL, NT, RF, TF, VIF, VIP, VM, ARITHMETIC, getFlags, setFlags } from "./flags";
 import { sysRead64, sysWrite64 } from "./memory";
-import { EFER_SCE, is64, isLongMode, isProtected, refreshMode } from "./mode";
+import { EFER_SCE, is64, isLongMode, isProtected, refreshMode, usesRealSegments } from "./mode";
 import { canonical, probeWriteSystem } from "./mmu";
 import {
   ATTR_CODE, ATTR_CONFORMING, ATTR_DB, ATTR_DPL_SHIFT, ATTR_G, ATTR_L, ATTR_P, ATTR_S, ATTR_WRITABLE, SYS_CALL,
@@ -36,10 +36,6 @@ const IRET_FLAGS: u64 = ARITHMETIC | TF | DF | NT | RF | AC | ID;
 
 function flagsChanged(cpu: usize): void {
   store<u32>(cpu, 1, INTERRUPT_CHECK);
-}
-
-function realMode(cpu: usize): bool {
-  return !isProtected(cpu) || (load<u64>(cpu, RFLAGS) & VM) != 0;
 }
 
 // The offset is inside the code segment, or canonical in 64-bit mode.
@@ -159,7 +155,7 @@ function checkGateCode(cpu: usize, attributes: u32, error: u32, way: u32): void 
 
 /** Far JMP. */
 export function farJump(cpu: usize, selector: u32, offset: u64, size: u32): void {
-  if (realMode(cpu)) {
+  if (usesRealSegments(cpu)) {
     realTransfer(cpu, selector, offset, size, false);
     return;
   }
@@ -171,7 +167,7 @@ export function farJump(cpu: usize, selector: u32, offset: u64, size: u32): void
 
 /** Far CALL. RIP is the return address. */
 export function farCall(cpu: usize, selector: u32, offset: u64, size: u32): void {
-  if (realMode(cpu)) {
+  if (usesRealSegments(cpu)) {
     realTransfer(cpu, selector, offset, size, true);
     return;
   }
@@ -310,7 +306,7 @@ export function farReturn(cpu: usize, drop: u64, size: u32): void {
   const sp = stackPointer(cpu);
   const offset = stackRead(cpu, sp, size);
   const selector = <u32>stackRead(cpu, (sp + size) & mask, size) & 0xffff;
-  if (realMode(cpu)) {
+  if (usesRealSegments(cpu)) {
     if (offset > <u64>load<u32>(seg(cpu, CS), SEG_LIMIT)) raiseGP(cpu);
     realSegment(cpu, CS, selector);
     store<u64>(cpu, offset, RIP);
@@ -343,7 +339,7 @@ export function farReturn(cpu: usize, drop: u64, size: u32): void {
 /** IRET in every mode. */
 export function interruptReturn(cpu: usize, size: u32): void {
   const flags = getFlags(cpu);
-  if (realMode(cpu)) {
+  if (usesRealSegments(cpu)) {
     const virtual = (flags & VM) != 0 && usesVirtualFlag(cpu, size);
     const mask = stackMask(cpu);
     const sp = stackPointer(cpu);
