@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { build } from "../../scripts/lib/build.mjs";
+import { oneOf, wholeNumber } from "../support/arguments.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -13,22 +14,26 @@ const { values } = parseArgs({
     failures: { type: "string", default: "20" },
   },
 });
+const cases = wholeNumber(values, "cases", 1);
+const seed = wholeNumber(values, "seed");
+const maxFailures = wholeNumber(values, "failures", 1);
+const bits = Number(oneOf(values.bits, "bits", ["64", "32"]));
 if (!build()) process.exit(1);
 const dist = new URL("../../dist/", import.meta.url);
 const { createInterpreter } = await import(new URL("accel/translate/accelerator.js", dist));
 const { runDifferential, TABLES } = await import(new URL("test-support/differential/tester.js", dist));
 const core = await WebAssembly.compile(readFileSync(new URL("accel/translate/core.wasm", dist)));
 
-const tables = values.table ?? Object.keys(TABLES);
+const tables = (values.table ?? Object.keys(TABLES)).map((table) => oneOf(table, "table", Object.keys(TABLES)));
 const terminal = process.stderr.isTTY;
 const result = await runDifferential({
   accelerator: createInterpreter(core),
   tables,
-  bits: Number(values.bits),
-  cases: Number(values.cases),
-  seed: Number(values.seed),
-  maxFailures: Number(values.failures),
-  progress: (cases) => terminal && process.stderr.write(`\r${cases} cases`),
+  bits,
+  cases,
+  seed,
+  maxFailures,
+  progress: (done) => terminal && process.stderr.write(`\r${done} cases`),
 });
 if (terminal) process.stderr.write("\r\x1b[K");
 for (const failure of result.failures) {

@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "../../scripts/lib/build.mjs";
+import { fail } from "../../scripts/lib/project.mjs";
+import { existing } from "../support/arguments.mjs";
 import { parseConfig } from "./config.mjs";
 import { QEMU } from "./peer.mjs";
 
@@ -32,6 +34,9 @@ if (values.dir.length === 0) {
   console.error("usage: npm run test:kvm-unit-tests -- --dir DIR [--dir DIR32] [WORD]...");
   process.exit(2);
 }
+const scale = Number(values.scale);
+if (!(scale > 0)) fail(`--scale ${values.scale} is not a number above 0`, 2);
+for (const dir of values.dir) for (const file of ["config.mak", "x86/unittests.cfg"]) existing(join(dir, file));
 if (values.cli === undefined && !build()) process.exit(1);
 const cli = values.cli ?? new URL("../../dist/cli/main.js", import.meta.url).pathname;
 const scratch = mkdtempSync(join(tmpdir(), "kvm-unit-tests-"));
@@ -65,7 +70,7 @@ function megabytes(memory) {
 }
 
 function boot(image, entry) {
-  const seconds = Math.ceil(entry.timeout * Number(values.scale));
+  const seconds = Math.ceil(entry.timeout * scale);
   const cpu = values.cpu === undefined ? entry.cpu : `${entry.cpu},${values.cpu}`;
   const options = ["--kernel", image, "--initrd", environment(entry), "--append", entry.args, "--cpu", cpu];
   options.push("--cpus", entry.cpus, "--memory", entry.memory, "--testdev", "--debug-exit", "--no-reboot");
@@ -160,6 +165,7 @@ for (const dir of values.dir) {
     table.set(entry.name, { ...table.get(entry.name), [arch]: cell });
   }
 }
+if (table.size === 0) fail(`nothing that can run matches ${positionals.join(" ")} (--all says why)`, 2);
 if (values.table) {
   console.log("\n| test | 64-bit | 32-bit | QEMU 10, 64-bit |\n| --- | --- | --- | --- |");
   for (const [name, { x86_64 = "", i386 = "" }] of table) {

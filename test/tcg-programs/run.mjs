@@ -10,6 +10,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { build } from "../../scripts/lib/build.mjs";
+import { existing, wholeNumber } from "../support/arguments.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -24,6 +25,8 @@ if (!values.dir) {
   console.error("--dir DIR: where the programs are");
   process.exit(2);
 }
+existing(values.dir);
+const timeout = wholeNumber(values, "timeout", 1);
 if (!build()) process.exit(1);
 const dist = new URL("../../dist/", import.meta.url);
 const load = (path) => import(new URL(path, dist));
@@ -59,7 +62,7 @@ process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 
 /** As a shell has it: both outputs in one file, and 128 + n for signal n. */
 function runNatively(name) {
-  const script = `cd ${scratch}; timeout ${values.timeout} "$1" >out 2>&1; echo $?`;
+  const script = `cd ${scratch}; timeout ${timeout} "$1" >out 2>&1; echo $?`;
   const { stdout } = spawnSync("sh", ["-c", script, "sh", resolve(values.dir, name)], { encoding: "utf8" });
   const output = readFileSync(join(scratch, "out"));
   return {
@@ -78,7 +81,7 @@ for (const name of names) native.get(name).varies = runNatively(name).md5 !== na
 const SCRIPT = `cd /tests/bin
 for name in *; do
   cd /tmp
-  timeout ${values.timeout} /tests/bin/$name >/tmp/out 2>&1
+  timeout ${timeout} /tests/bin/$name >/tmp/out 2>&1
   code=$?
   sum=$(md5sum </tmp/out | cut -c1-32)
   echo "RESULT $name $code $sum"
@@ -111,7 +114,7 @@ const options = [
   ...["boot", "--kernel", guest.kernel, "--initrd", guest.initrd, "--accel", "interpret", "--no-reboot"],
   ...["--append", "console=ttyS0 quiet cryptomgr.notests vsyscall=emulate", "--cpu", values.cpu, "--memory", "1G"],
 ];
-const running = new Running(options, [process.execPath, MAIN], Number(values.timeout) * 10_000);
+const running = new Running(options, [process.execPath, MAIN], timeout * 10_000);
 process.on("exit", () => running.kill("SIGKILL"));
 console.log(`${names.length} programs in ${values.dir}; ${guest.version}, --cpu ${values.cpu}\n`);
 console.log("| program | here | in the guest | |");

@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { build } from "../../scripts/lib/build.mjs";
+import { existing } from "../support/arguments.mjs";
 
 const FINISHED = 0xff;
 /** The whole run takes some eighty million instructions; this is for an image that loops. */
@@ -25,6 +26,7 @@ if (values.image === undefined || values.expected === undefined) {
   console.error("usage: npm run test:test386 -- --image test386.bin --expected test386-EE-reference.txt");
   process.exit(2);
 }
+for (const file of [values.image, values.expected]) existing(file);
 if (!build()) process.exit(1);
 
 const dist = (path) => import(new URL(`../../dist/${path}`, import.meta.url));

@@ -1,6 +1,7 @@
 // npm run test:decoder -- [--count N] [--seed S] [--bits 16|32|64] [--vendor amd|intel]
 import { parseArgs } from "node:util";
 import { build } from "../../../scripts/lib/build.mjs";
+import { oneOf, wholeNumber } from "../../support/arguments.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -11,21 +12,25 @@ const { values } = parseArgs({
     failures: { type: "string", default: "20" },
   },
 });
+const total = wholeNumber(values, "count", 1);
+const firstSeed = wholeNumber(values, "seed");
+const maxFailures = wholeNumber(values, "failures", 1);
+const vendors = (values.vendor ?? ["amd", "intel"]).map((vendor) => oneOf(vendor, "vendor", ["amd", "intel"]));
+const modes = (values.bits ?? ["16", "32", "64"]).map((bits) => Number(oneOf(bits, "bits", ["16", "32", "64"])));
 if (!build()) process.exit(1);
 const { loadDecoder } = await import("./our-decoder.mjs");
 const { compareStrings } = await import("./compare.mjs");
 const { parseCpuModel } = await import("../../../dist/vcpu/cpu-model.js");
 
 const ours = await loadDecoder();
-const vendors = values.vendor ?? ["amd", "intel"];
 let failed = false;
-for (const bits of (values.bits ?? ["16", "32", "64"]).map(Number)) {
+for (const bits of modes) {
   for (const vendor of vendors) {
     const model = parseCpuModel(`max,vendor=${vendor}`);
-    const count = Math.ceil(Number(values.count) / vendors.length);
-    const seed = Number(values.seed) * 64 + bits + (vendor === "amd" ? 0 : 1);
+    const count = Math.ceil(total / vendors.length);
+    const seed = firstSeed * 64 + bits + (vendor === "amd" ? 0 : 1);
     const started = performance.now();
-    const result = compareStrings({ ours, bits, model, count, seed, maxFailures: Number(values.failures) });
+    const result = compareStrings({ ours, bits, model, count, seed, maxFailures });
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     console.log(
       `${bits} bits, ${vendor}: ${result.count} strings in ${seconds} s: ${result.same} the same instruction ` +
