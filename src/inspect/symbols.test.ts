@@ -24,7 +24,16 @@ test("an address belongs to the symbol before it", () => {
   assert.equal(symbols.find("nobody"), null);
 });
 
+test("a copy of /proc/kallsyms, made by root", () => {
+  const text =
+    "ffffffffc0301000 t helper\t[nf_tables]\nffffffff81000000 T _text\n0000000000000000 A fixed_percpu_data\n";
+  const symbols = parseSymbols(file(text));
+  assert.equal(symbols.size, 3);
+  assert.equal(symbols.describe(0xffffffffc0301010n), "helper+0x10");
+});
+
 for (const [what, text] of [
+  ["a copy of /proc/kallsyms that root did not make", "0000000000000000 T _text\n0000000000000000 t helper\n"],
   ["an empty file", ""],
   ["text", "hello world\n"],
   ["an ELF header alone", "\x7fELF\x02\x01"],

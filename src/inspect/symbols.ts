@@ -1,4 +1,4 @@
-/** Names of addresses: from a System.map or from an ELF file's symbol table. */
+/** Names of addresses: from a System.map, a copy of /proc/kallsyms or an ELF file's symbol table. */
 import type { BootFile } from "../boot/file-reader.js";
 
 /** A file that has no symbols in a form that we know. */
@@ -62,7 +62,7 @@ export function parseSymbols(file: BootFile): SymbolTable {
   return new SymbolTable(symbols);
 }
 
-/** Lines of "address type name", as nm prints them. */
+/** Lines of "address type name", as nm prints them; /proc/kallsyms has the module's name in brackets behind it. */
 function readMap(file: BootFile): Symbol[] {
   const symbols: Symbol[] = [];
   for (const line of new TextDecoder().decode(file.bytes).split("\n")) {
@@ -71,10 +71,15 @@ function readMap(file: BootFile): Symbol[] {
     if (!match) throw new SymbolFileError(file.name, "is neither an ELF file nor a System.map");
     symbols.push({ address: BigInt(`0x${match[1]}`), name: match[2] });
   }
+  if (symbols.length > 0 && symbols.every(({ address }) => address === 0n)) {
+    throw new SymbolFileError(file.name, "has no addresses: /proc/kallsyms shows them to root alone");
+  }
   return symbols;
 }
 
 const SHT_SYMTAB = 2;
+/** The symbols that dynamic linking needs: all that a stripped file has. */
+const SHT_DYNSYM = 11;
 const STT_FUNC = 2;
 const SHN_UNDEF = 0;
 
@@ -99,9 +104,10 @@ function readElf(file: BootFile): Symbol[] {
         link: data.getUint32(at + (is64 ? 0x28 : 0x18), true),
       };
     };
-    for (let index = 0; index < count; index++) {
-      const table = section(index);
-      if (table.type !== SHT_SYMTAB) continue;
+    const tables = Array.from({ length: count }, (_, index) => section(index));
+    const type = tables.some((table) => table.type === SHT_SYMTAB) ? SHT_SYMTAB : SHT_DYNSYM;
+    for (const table of tables) {
+      if (table.type !== type) continue;
       const strings = section(table.link);
       const entry = is64 ? 24 : 16;
       for (let at = table.offset; at + entry <= Math.min(table.offset + table.size, bytes.length); at += entry) {

@@ -87,6 +87,29 @@ test("constants, addresses and vectors", () => {
   ]);
 });
 
+test("names of what lies behind the first parameter, where an access goes there", () => {
+  const bytes = body((code) => {
+    code.get(0);
+    code.memory(emitted.I64_LOAD, 8);
+    code.set(1);
+    code.get(0);
+    code.get(1);
+    code.memory(emitted.I64_STORE, 8);
+    code.get(1);
+    code.memory(emitted.I64_LOAD, 8);
+    code.i32(0x1400030);
+  });
+  const names = {
+    field: (offset: number) => (offset === 8 ? "rcx" : undefined),
+    constant: (value: bigint) => (value === 0x1400030n ? "$record" : undefined),
+  };
+  const lines = wasmFunctionText(bytes, names).lines.map(({ text }) => text);
+  assert.deepEqual(
+    lines.filter((text) => /load|store|const/.test(text)),
+    ["i64.load offset=$rcx", "i64.store offset=$rcx", "i64.load offset=8", "i32.const $record"],
+  );
+});
+
 test("the translator's names of opcodes are the printer's", () => {
   const prefixes: [RegExp, number][] = [
     [/^(V128|[IF]\d+X\d+)_/, 0xfd],

@@ -17,8 +17,10 @@ export class WasmTextError extends Error {
 export interface WasmNames {
   local?(index: number): string | undefined;
   function?(index: number): string | undefined;
-  /** What a constant means, as a comment beside it. */
+  /** What stands in the place of a constant. */
   constant?(value: bigint): string | undefined;
+  /** What lies at this offset from the first parameter. */
+  field?(offset: number): string | undefined;
 }
 
 export interface WasmLine {
@@ -102,9 +104,12 @@ export function wasmFunctionText(body: Uint8Array, names: WasmNames = {}): WasmF
     locals.push({ count: reader.unsigned(), type: valueType(reader) });
   const lines: WasmLine[] = [];
   let depth = 0;
+  /** Whether each of the last instructions pushed the first parameter; the newest first. */
+  let pushed: readonly boolean[] = [];
   while (!reader.end) {
     const offset = reader.at;
-    const { name, text } = instruction(reader, names, depth);
+    const { name, text } = instruction(reader, names, { depth, pushed });
+    pushed = [name === "local.get" && body[offset + 1] === 0, ...pushed.slice(0, 1)];
     const closes = name === "end" || name === "delegate";
     if (closes) depth--;
     if (depth < 0) {
@@ -118,7 +123,12 @@ export function wasmFunctionText(body: Uint8Array, names: WasmNames = {}): WasmF
   throw new WasmTextError(reader.at, "the function has no end");
 }
 
-function instruction(reader: Reader, names: WasmNames, depth: number): { name: string; text: string } {
+interface Place {
+  readonly depth: number;
+  readonly pushed: readonly boolean[];
+}
+
+function instruction(reader: Reader, names: WasmNames, place: Place): { name: string; text: string } {
   const offset = reader.at;
   const first = reader.byte();
   const prefix = OPCODES.has(first) && first !== 0 ? first : 0;
@@ -128,7 +138,10 @@ function instruction(reader: Reader, names: WasmNames, depth: number): { name: s
     const bytes = prefix === 0 ? `0x${first.toString(16)}` : `0x${prefix.toString(16)} ${number}`;
     throw new WasmTextError(offset, `${bytes} is no instruction that this printer knows`);
   }
-  const operand = immediate(reader, opcode.immediate, names, depth);
+  // A store's address is pushed before its value: a simple one is found, others are not looked for.
+  const ofParameter = place.pushed[opcode.name.includes("store") ? 1 : 0] ?? false;
+  const fields = ofParameter ? names.field : undefined;
+  const operand = immediate(reader, opcode.immediate, { ...names, field: fields }, place.depth);
   return { name: opcode.name, text: operand === "" ? opcode.name : `${opcode.name} ${operand}` };
 }
 
@@ -151,18 +164,20 @@ function blockType(reader: Reader): string {
 const named = (name: string | undefined, index: number): string => (name === undefined ? `${index}` : `$${name}`);
 
 /** The offset, where it is not 0. The alignment is a hint, and left out. */
-function memoryArgument(reader: Reader): string {
+function memoryArgument(reader: Reader, names: WasmNames): string {
   reader.unsigned();
   const offset = reader.unsigned();
+  const field = names.field?.(offset);
+  if (field !== undefined) return `offset=$${field}`;
   return offset === 0 ? "" : `offset=${offset > 9 ? `0x${offset.toString(16)}` : offset}`;
 }
 
-/** Large numbers in hexadecimal as well: they are masks and addresses. */
+/** Large numbers in hexadecimal: they are masks and addresses. */
 function integer(value: bigint, bits: number, names: WasmNames): string {
-  const meaning = names.constant?.(value);
-  const comment = meaning === undefined ? "" : ` ;; ${meaning}`;
-  if (value > -256n && value < 256n) return `${value}${comment}`;
-  return `0x${BigInt.asUintN(bits, value).toString(16)}${comment}`;
+  const name = names.constant?.(value);
+  if (name !== undefined) return name;
+  if (value > -256n && value < 256n) return `${value}`;
+  return `0x${BigInt.asUintN(bits, value).toString(16)}`;
 }
 
 function immediate(reader: Reader, kind: Immediate, names: WasmNames, depth: number): string {
@@ -207,9 +222,9 @@ function immediate(reader: Reader, kind: Immediate, names: WasmNames, depth: num
       return index === 0 ? "" : `${index}`;
     }
     case "memory-access":
-      return memoryArgument(reader);
+      return memoryArgument(reader, names);
     case "memory-lane":
-      return `${memoryArgument(reader)} ${reader.byte()}`.trim();
+      return `${memoryArgument(reader, names)} ${reader.byte()}`.trim();
     case "i32":
       return integer(reader.signed(), 32, names);
     case "i64":
