@@ -1,0 +1,1 @@
+node /bench/work.js

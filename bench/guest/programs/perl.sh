@@ -1,0 +1,1 @@
+perl /bench/work.pl
