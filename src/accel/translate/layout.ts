@@ -243,3 +243,4 @@ export const COUNT_TLB_FLUSHES = 10;
 export const SCRATCH = 0x4000; // to 0x7fff
 export const SINGLE_BLOCK = 0x8000; // a block of one instruction, for stepping: header and two records
 export const FETCH_BUFFER = 0x8100; // 32 bytes: an instruction that lies on two pages
+export const REGION_BUDGET = 2048; // instructions left of the budget that a region is entered with at least: none has a longer way without a loop
