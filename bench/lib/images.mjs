@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ensureTestPackages } from "../../scripts/lib/debian.mjs";
 
 const GUEST = fileURLToPath(new URL("../guest/", import.meta.url));
 const DIST = new URL("../../dist/", import.meta.url);
@@ -21,31 +22,32 @@ function folder() {
   return path;
 }
 
-/** Compiles guestbench. `bits` is 64, or 32 for i386, which needs gcc-multilib. Its path, or null where gcc cannot. */
+/** Compiles guestbench for 64 bits or 32, and gives its path. @throws Error where gcc cannot */
 export function guestbench(bits) {
   const sources = readdirSync(GUEST).filter((name) => /\.[ch]$/.test(name));
   const digest = createHash("sha256").update(String(bits));
   for (const name of sources.sort()) digest.update(readFileSync(join(GUEST, name)));
   const path = join(folder(), `guestbench-${digest.digest("hex").slice(0, 16)}`);
   if (existsSync(path)) return path;
+  ensureTestPackages([
+    { program: "gcc", packages: ["gcc", "libc6-dev"] },
+    ...(bits === 32 ? [{ program: "/usr/include/x86_64-linux-gnu/gnu/stubs-32.h", packages: ["gcc-multilib"] }] : []),
+  ]);
   const files = sources.filter((name) => name.endsWith(".c")).map((name) => join(GUEST, name));
   const options = ["-O2", "-static", "-s", "-Wall", "-Wextra", "-Wno-format-overflow", `-m${bits}`];
   const { status, stderr, error } = spawnSync("gcc", [...options, "-o", path, ...files], { encoding: "utf8" });
-  if (status === 0) return path;
-  if (bits === 64) throw new Error(`bench needs gcc and libc6-dev: ${error?.message ?? stderr}`);
-  return null;
+  if (status !== 0) throw new Error(`gcc -m${bits} failed: ${error?.message ?? stderr}`);
+  return path;
 }
 
 /** An initramfs whose /init is guestbench. */
 export function guestbenchImage(bits) {
-  const program = guestbench(bits);
-  if (!program) return null;
-  const entries = [...DEVICES, { path: "init", mode: S_IFREG | 0o755, data: readFileSync(program) }];
+  const entries = [...DEVICES, { path: "init", mode: S_IFREG | 0o755, data: readFileSync(guestbench(bits)) }];
   return write(`guestbench-${bits}.cpio`, writeCpio(entries));
 }
 
 /** The default guest's initramfs, and over it an /init that runs the shell programs. */
-export function shellImage(defaultInitrd) {
+export function shellImage(defaultInitrd, bits) {
   const file = (path, name, mode) => ({ path, mode: S_IFREG | mode, data: readFileSync(join(GUEST, name)) });
   const entries = [...DEVICES, { path: "tmp", mode: S_IFDIR | 0o777 }, { path: "proc", mode: S_IFDIR | 0o755 }];
   entries.push(file("init", "shell-init", 0o755), file("shell.sh", "shell.sh", 0o644));
@@ -53,7 +55,7 @@ export function shellImage(defaultInitrd) {
   if (data) entries.push({ path: "data.xz", mode: S_IFREG | 0o644, data });
   // Archives may follow each other, aligned on 4 bytes: later files replace earlier ones.
   const padding = Buffer.alloc((4 - (defaultInitrd.length % 4)) % 4);
-  return write("shell.cpio", Buffer.concat([defaultInitrd, padding, writeCpio(entries)]));
+  return write(`shell-${bits}.cpio`, Buffer.concat([defaultInitrd, padding, writeCpio(entries)]));
 }
 
 /** Eight MiB of text as xz has it; null where the host has no xz. */

@@ -2,38 +2,37 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { cpuSeconds } from "./cpu-time.mjs";
 
-/** Clock ticks a second of /proc: fixed on Linux's user interface. */
-const TICKS = 100;
-
-/** User and system CPU seconds of a process with all of its threads. */
-function cpuSeconds(pid) {
-  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-  // The second field is the command's name, which may hold spaces.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / TICKS;
-}
-
-function peakBytes(pid) {
+/** Peak resident memory of a living process in bytes; null where the kernel does not tell. */
+export function peakBytes(pid) {
   const match = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "latin1"));
   return match ? Number(match[1]) * 1024 : null;
 }
 
+/** Resident memory of a living process in bytes. */
+export function residentBytes(pid) {
+  const match = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "latin1"));
+  return match ? Number(match[1]) * 1024 : null;
+}
+
 /**
- * @returns {Promise<{programs: Record<string, {seconds: number, check: string}>, boot: number | null, total: number,
- *   peakRss: number | null, error: string | null}>} `boot`: CPU seconds from the start to the guest's /init
+ * Runs a program and hands on its lines.
+ *
+ * @param onLine gets each line of its standard output, and its process id
+ * @returns {Promise<string | null>} why it did not end by itself with `codes`, with its last words; null where it did
  */
-export function measure(command, { native = false, env = {}, timeoutSeconds = 900, echo = false } = {}) {
+export function runLines(command, { env = {}, timeoutSeconds = 900, echo = false, codes = [0], onLine }) {
   const [file, ...args] = command;
   const child = spawn(file, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
-  const result = { programs: {}, boot: null, total: 0, peakRss: null, error: null };
-  let started = null;
+  let error = null;
   let tail = "";
-  let done = false;
   const timer = setTimeout(() => {
-    result.error = `no end within ${timeoutSeconds} s`;
+    error = `no end within ${timeoutSeconds} s: ${tail.slice(-300)}`;
     child.kill("SIGKILL");
   }, timeoutSeconds * 1000);
+  const end = () => child.kill("SIGKILL");
+  process.on("exit", end);
   const note = (text) => {
     tail = (tail + text).slice(-2000);
   };
@@ -42,6 +41,30 @@ export function measure(command, { native = false, env = {}, timeoutSeconds = 90
     const line = raw.replace(/[\r\0]/g, "");
     note(`${line}\n`);
     if (echo) console.error(line);
+    onLine(line, child.pid);
+  });
+  return new Promise((resolve) => {
+    const settle = (verdict) => {
+      clearTimeout(timer);
+      process.off("exit", end);
+      resolve(error ?? verdict);
+    };
+    child.on("error", (cause) => settle(cause.code === "ENOENT" ? `${file} is not installed` : cause.message));
+    child.on("close", (code, signal) =>
+      settle(codes.includes(code) ? null : `ended with ${signal ?? code}: ${tail.slice(-300)}`),
+    );
+  });
+}
+
+/**
+ * @returns {Promise<{programs: Record<string, {seconds: number, check: string}>, boot: number | null, total: number,
+ *   peakRss: number | null, error: string | null}>} `boot`: CPU seconds from the start to the guest's /init
+ */
+export async function measure(command, { native = false, ...options } = {}) {
+  const result = { programs: {}, boot: null, total: 0, peakRss: null, error: null };
+  let started = null;
+  let done = false;
+  const onLine = (line, pid) => {
     const [kind, name, seconds, check] = line.split(" ");
     if (!["INIT-OK", "GO", "BENCH", "CPU", "BENCH_DONE"].includes(kind)) return;
     if (native) {
@@ -53,8 +76,8 @@ export function measure(command, { native = false, env = {}, timeoutSeconds = 90
     }
     let now;
     try {
-      now = cpuSeconds(child.pid);
-      result.peakRss = peakBytes(child.pid);
+      now = cpuSeconds(pid);
+      result.peakRss = peakBytes(pid);
     } catch {
       return;
     }
@@ -63,16 +86,8 @@ export function measure(command, { native = false, env = {}, timeoutSeconds = 90
     else if (kind === "GO") started = now;
     else if (kind === "BENCH" && started !== null) result.programs[name] = { seconds: now - started, check };
     else if (kind === "BENCH_DONE") done = true;
-  });
-  return new Promise((resolve) => {
-    child.on("error", (error) => {
-      clearTimeout(timer);
-      resolve({ ...result, error: error.code === "ENOENT" ? `${file} is not installed` : error.message });
-    });
-    child.on("close", (code) => {
-      clearTimeout(timer);
-      if (!done && !result.error) result.error = `ended with ${code} before its end: ${tail.slice(-300)}`;
-      resolve(result);
-    });
-  });
+  };
+  const ending = await runLines(command, { ...options, onLine });
+  if (!done) result.error = ending ?? "it ended without having done all";
+  return result;
 }

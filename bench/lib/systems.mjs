@@ -1,0 +1,68 @@
+// The systems that are compared, and how each is started.
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { ensureTestPackages } from "../../scripts/lib/debian.mjs";
+
+const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const V86 = fileURLToPath(new URL("./v86-guest.mjs", import.meta.url));
+
+/** What each system is: the guest's bits, whether Node runs it, and the Debian packages that it needs here. */
+export const SYSTEMS = {
+  native: { bits: 64, tools: [] },
+  ringvisor: { bits: 64, javascript: true, tools: [] },
+  qemu: { bits: 64, tools: [{ program: "qemu-system-x86_64", packages: ["qemu-system-x86"] }] },
+  "ringvisor-i386": { bits: 32, javascript: true, tools: [] },
+  "qemu-i386": { bits: 32, tools: [{ program: "qemu-system-i386", packages: ["qemu-system-x86"] }] },
+  v86: { bits: 32, javascript: true, tools: [{ program: "/usr/share/seabios/bios.bin", packages: ["seabios"] }] },
+};
+
+/** Why the system cannot be started on this host, or null. */
+export function whyNot(system) {
+  if (!SYSTEMS[system]) return `there is no such system, only ${Object.keys(SYSTEMS).join(", ")}`;
+  const missing = ensureTestPackages(SYSTEMS[system].tools);
+  if (missing.length > 0) return `${missing.join(", ")} is missing`;
+  if (system !== "v86") return null;
+  try {
+    createRequire(import.meta.url).resolve("v86");
+    return null;
+  } catch {
+    return "the npm package v86 is not installed: npm ci";
+  }
+}
+
+/**
+ * The command of a virtual machine with a Linux guest and its console on standard output.
+ *
+ * @param run `system`, and for those that Node runs `node` (a program); for Ringvisor `accel` and perhaps `stats` (a file)
+ * @param guest `kernel`, `initrd` (files), `append`, `memory` (MiB)
+ */
+export function linuxCommand({ system, node, accel, stats, nodeOptions = [], more = [] }, guest) {
+  const { kernel, initrd, append, memory } = guest;
+  switch (system) {
+    case "ringvisor":
+    case "ringvisor-i386":
+      return [
+        ...[node, ...nodeOptions, CLI, "boot", "--accel", accel, "--kernel", kernel, "--initrd", initrd],
+        ...[
+          "--append",
+          append,
+          "--memory",
+          `${memory}M`,
+          "--no-reboot",
+          ...(stats ? [`--stats=${stats}`] : []),
+          ...more,
+        ],
+      ];
+    case "qemu":
+    case "qemu-i386":
+      return [
+        ...[SYSTEMS[system].tools[0].program, "-accel", "tcg", "-cpu", "max", "-m", `${memory}`, "-no-reboot"],
+        ...["-display", "none", "-serial", "stdio", "-monitor", "none"],
+        ...["-kernel", kernel, "-initrd", initrd, "-append", append, ...more],
+      ];
+    case "v86":
+      return [node, ...nodeOptions, V86, kernel, initrd, append, `${memory}`];
+    default:
+      throw new Error(`${system} boots no kernel`);
+  }
+}
