@@ -14,7 +14,7 @@ const PROGRAMS = ["dist/cli/main.js"];
 const STAMP = "dist/.build.json";
 /** One core for all machines: its memory is imported, the first 4 KiB stay empty so that a null address is never data. */
 const CORE_OPTIONS = [
-  ...["-O3", "--runtime", "stub", "--importMemory", "--noAssert", "--memoryBase", "4096"],
+  ...["-O3", "--runtime", "stub", "--importMemory", "--noAssert", "--memoryBase", "4096", "--exportTable"],
   ...["--enable", "simd,bulk-memory,sign-extension,nontrapping-f2i"],
   ...["--initialMemory", "2560", "--maximumMemory", "65536"],
 ];

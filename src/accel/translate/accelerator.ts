@@ -1,10 +1,11 @@
-/** The interpreting accelerator: vCPUs that the AssemblyScript core runs. */
+/** The accelerators that the AssemblyScript core runs: interpreting, and translating what is hot. */
 import type { GuestMemory } from "../../guest-memory/guest-memory.js";
 import { type Accelerator, AcceleratorError, type AcceleratorVm, type VcpuOptions } from "../../vcpu/accelerator.js";
 import { limitModel, OFFERED_FEATURES } from "../../vcpu/cpu-model.js";
 import { Core } from "./core-module.js";
 import { CoreDirtyLog } from "./dirty-log.js";
-import { InterpreterVcpu } from "./vcpu.js";
+import { CodeCache, type CodeCacheOptions, REGION_TRANSLATOR, type RegionTranslator } from "./translator/code-cache.js";
+import { CoreVcpu } from "./vcpu.js";
 
 /**
  * @param module the compiled core (`core.wasm`); the caller loads it, because this layer knows no files
@@ -14,24 +15,46 @@ export function createInterpreter(module: WebAssembly.Module): Accelerator {
     name: "interpret",
     parallel: false,
     offer: (model) => limitModel(model, OFFERED_FEATURES),
-    createVm: (memory) => new InterpreterVm(module, memory),
+    createVm: (memory) => new CoreVm(new Core(module, memory), memory),
   };
 }
 
-class InterpreterVm implements AcceleratorVm {
-  private readonly core: Core;
+export interface TranslatorOptions extends CodeCacheOptions {
+  /** What makes regions. Default: the translator proper; another one is for tests. */
+  translator?: RegionTranslator;
+}
+
+/**
+ * Interprets, and translates what is hot to WebAssembly.
+ * @param module as for {@link createInterpreter}
+ */
+export function createTranslator(module: WebAssembly.Module, options: TranslatorOptions = {}): Accelerator {
+  return {
+    ...createInterpreter(module),
+    name: "translate",
+    createVm: (memory) => {
+      const core = new Core(module, memory);
+      return new CoreVm(
+        core,
+        memory,
+        new CodeCache(core, memory.memory, options.translator ?? REGION_TRANSLATOR, options),
+      );
+    },
+  };
+}
+
+class CoreVm implements AcceleratorVm {
   private dirtyLogOpen = false;
-  private readonly vcpus: InterpreterVcpu[] = [];
+  private readonly vcpus: CoreVcpu[] = [];
 
   constructor(
-    module: WebAssembly.Module,
+    private readonly core: Core,
     private readonly memory: GuestMemory,
-  ) {
-    this.core = new Core(module, memory);
-  }
+    private readonly codeCache?: { counters(): Record<string, number> },
+  ) {}
 
-  createVcpu(options: VcpuOptions): InterpreterVcpu {
-    const vcpu = new InterpreterVcpu(this.core, this.memory, options);
+  createVcpu(options: VcpuOptions): CoreVcpu {
+    const vcpu = new CoreVcpu(this.core, this.memory, options, () => this.codeCache?.counters() ?? {});
     this.vcpus.push(vcpu);
     return vcpu;
   }

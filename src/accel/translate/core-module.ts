@@ -13,6 +13,7 @@ import {
   VCPU_BASE,
   VCPU_STRIDE,
 } from "./layout.js";
+import { UNWIND } from "./translator/guards.js";
 
 /** What the core exports. `cpu` is the address of a state block. */
 export interface CoreExports {
@@ -42,6 +43,29 @@ export interface CoreExports {
   loadTsc(cpu: number): void;
   hasPendingWork(cpu: number): number;
   pollTimers(cpu: number): void;
+  /** Regions of the translator's, called by their place. */
+  readonly table: WebAssembly.Table;
+  publishRegion(block: number, region: number): void;
+  withdrawRegion(block: number, region: number): void;
+  /** The block at a linear address where it lies on one page and is known, else 0. */
+  peekBlock(cpu: number, linear: bigint): number;
+  /** The wasm offset of code at a linear address by the TLB, else 0. */
+  fetchOffset(cpu: number, linear: bigint): number;
+  regionRead(cpu: number, linear: bigint, size: number, rec: number, blockRip: bigint, remaining: bigint): number;
+  regionWrite(cpu: number, linear: bigint, size: number, rec: number, blockRip: bigint, remaining: bigint): number;
+  regionExecute(cpu: number, rec: number, blockRip: bigint, remaining: bigint): number;
+  regionCondition(cpu: number, code: number): number;
+  regionCarry(cpu: number): number;
+}
+
+/** Who translates what the core runs. Blocks are told by the addresses of their headers. */
+export interface CodeListener {
+  /** A block was entered often. No region is running, and the vCPU's RIP is the block's. */
+  hot(cpu: number, block: number): void;
+  /** Translated blocks of the code page at this wasm offset were retired. A region may be running. */
+  codeRetired(page: number): void;
+  /** There are no blocks any more. No region is running. */
+  codeCacheEmptied(): void;
 }
 
 /** What the core asks of a vCPU's surroundings. */
@@ -58,11 +82,10 @@ export interface CoreHost {
   random(): number;
 }
 
-/** Thrown through the core to leave its stack. A constant: making an Error each time costs a stack trace. */
-export const UNWIND = Object.freeze({ unwind: true });
-
 export class Core implements MemoryListener {
   readonly exports: CoreExports;
+  /** Set by who translates. */
+  codeListener: CodeListener | undefined;
   readonly view: DataView;
   private readonly hosts: (CoreHost | undefined)[] = new Array(MAX_VCPUS).fill(undefined);
 
@@ -94,6 +117,9 @@ export class Core implements MemoryListener {
         floatError: (cpu: number) => host(cpu).floatError(),
         sendIpi: (cpu: number, icrLow: number, destination: number) =>
           host(cpu).sendIpi(icrLow >>> 0, destination >>> 0),
+        hot: (cpu: number, block: number) => this.codeListener?.hot(cpu >>> 0, block >>> 0),
+        codeRetired: (page: number) => this.codeListener?.codeRetired(page >>> 0),
+        codeCacheEmptied: () => this.codeListener?.codeCacheEmptied(),
         now: (cpu: number) => host(cpu).now(),
         random: (cpu: number) => host(cpu).random(),
       },

@@ -29,9 +29,32 @@ export const SLOTS = 0x10; // 32 entries of 16 bytes: gpa >> 12 u32, pages u32, 
 export const SLOT_BYTES = 16;
 export const ARENA_NEXT = 0x300; // u32: first free byte of the code arena
 export const CODE_PAGES_NEXT = 0x304; // u32: first free byte of the code-page structures
+export const HEAT_INITIAL = 0x308; // u32: BLOCK_HEAT of a new block; 0: the translator is off
+export const CODE_RETIRED = 0x30c; // u32: set when a block is retired, cleared by who wants to know
 export const EMPTY_PAGE = 0x201000; // 4 KiB of 0xff: what a fetch from no memory reads
 export const NO_TLB = 0x210000; // a TLB array without entries, for states in which every access takes the slow path
 export const MAX_SLOTS = 32;
+
+// ---- A block's header, before its records: core/blocks.ts.
+export const BLOCK_NEXT = 0; // u32: next block in the same hash bucket
+export const BLOCK_OFFSET = 4; // u32: wasm offset of the first code byte
+export const BLOCK_MODE = 8; // u32: MODE; all ones when the block is retired
+export const BLOCK_COUNT = 12; // u16: instructions
+export const BLOCK_RECORDS = 14; // u16
+export const BLOCK_PAGE_NEXT = 16; // u32: next block in the list of its first page
+export const BLOCK_SECOND_NEXT = 20; // u32: next block in the list of its second page
+export const BLOCK_SECOND_PAGE = 24; // u32: wasm offset of the second page, or 0
+export const BLOCK_CODE_BYTES = 28; // u32
+export const BLOCK_HEAT = 32; // u32: entries left until the host is told that the block is hot; 0: it is not counted
+export const BLOCK_REGION = 36; // u32: place of its region in the core's table, 0 none
+export const BLOCK_FIRST_OP = 40; // u16: the first record's operation, while OP_REGION stands in its place
+export const BLOCK_TRANSLATED = 42; // u8: the host wants to know when the block is retired
+export const BLOCK_ENTERED = 43; // u8: its region was entered since the host cleared this
+export const BLOCK_DEFERRED = 44; // u32: the host's
+export const BLOCK_HEADER = 48;
+
+/** Instructions that a region may execute between two looks at REMAINING. With less left it is not entered. */
+export const REGION_BUDGET = 2048;
 
 // ---- The state block of a vCPU.
 // General registers by number, 8 bytes each. A u8 in a record addresses the first 256 bytes.
@@ -243,4 +266,4 @@ export const COUNT_TLB_FLUSHES = 10;
 export const SCRATCH = 0x4000; // to 0x7fff
 export const SINGLE_BLOCK = 0x8000; // a block of one instruction, for stepping: header and two records
 export const FETCH_BUFFER = 0x8100; // 32 bytes: an instruction that lies on two pages
-export const REGION_BUDGET = 2048; // instructions left of the budget that a region is entered with at least: none has a longer way without a loop
+export const REGION_BUFFER = 0x8140; // 32 bytes: what a region reads from two pages

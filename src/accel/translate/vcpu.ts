@@ -18,9 +18,9 @@ import type { MonitorState, VcpuState } from "../../vcpu/state.js";
 import { checkState } from "../../vcpu/state-check.js";
 import { stateMsrs } from "../../vcpu/state-msrs.js";
 import type { Core, CoreHost } from "./core-module.js";
-import { UNWIND } from "./core-module.js";
 import * as L from "./layout.js";
 import { StateBlock } from "./state-block.js";
+import { UNWIND } from "./translator/guards.js";
 
 /** Offset of a record's number in its block: REC_SEQ of core/record.ts. */
 const REC_SEQ = 26;
@@ -48,7 +48,7 @@ const APIC_TIMER_CURRENT = 0x39;
 /** Faults in a row without an instruction retired after which `run` leaves. */
 const MAX_FAULTS = 2000;
 
-export class InterpreterVcpu implements Vcpu {
+export class CoreVcpu implements Vcpu {
   readonly id: number;
   private readonly cpu: number;
   private readonly block: StateBlock;
@@ -61,6 +61,8 @@ export class InterpreterVcpu implements Vcpu {
     private readonly core: Core,
     private readonly memory: GuestMemory,
     private readonly options: VcpuOptions,
+    /** What else `counters` tells of the machine. */
+    private readonly machineCounters: () => Record<string, number> = () => ({}),
   ) {
     this.id = options.id;
     this.tscFrequency = options.tscFrequency ?? TSC_HERTZ;
@@ -99,13 +101,13 @@ export class InterpreterVcpu implements Vcpu {
         } catch (error) {
           if (error !== UNWIND) throw error;
           core.settle(cpu);
-          // A guest whose handlers fault at their first instruction retires none, and must not keep its host.
-          if (this.instructions !== progress) faults = 0;
-          else if (++faults > MAX_FAULTS && block.u32(L.EXIT_REASON) === L.EXIT_NONE) {
-            block.setU32(L.EXIT_REASON, L.EXIT_BUDGET);
-          }
-          progress = this.instructions;
         }
+        if (block.u32(L.EXIT_REASON) !== L.EXIT_NONE) break;
+        // A guest whose handlers fault at their first instruction retires none, and must not keep its host.
+        const now = this.instructions;
+        if (now !== progress) faults = 0;
+        else if (++faults > MAX_FAULTS) block.setU32(L.EXIT_REASON, L.EXIT_BUDGET);
+        progress = now;
       } while (block.u32(L.EXIT_REASON) === L.EXIT_NONE);
     } finally {
       this.running = false;
@@ -257,8 +259,10 @@ export class InterpreterVcpu implements Vcpu {
       details[label] = this.block.count(L.COUNTERS + index * 8);
     });
     // The arena is the machine's: it is counted once.
-    if (this.id === 0)
+    if (this.id === 0) {
       details.codeBytes = this.core.view.getUint32(L.MACHINE_BLOCK + L.ARENA_NEXT, true) - L.CODE_ARENA;
+      Object.assign(details, this.machineCounters());
+    }
     return { instructions: this.instructions, exits: { ...this.exits }, details };
   }
 

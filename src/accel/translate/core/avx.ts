@@ -19,13 +19,14 @@ import {
   widePlace, write256,
 } from "./avx-operands";
 import { execPermute } from "./avx-permute";
+import { operationOf } from "./blocks";
 import { eaSized } from "./ea";
 import { raise, raiseGP } from "./exceptions";
 import { setArith } from "./flags";
 import { loadMxcsr } from "./fpu-state";
 import { write128, write32 } from "./memory";
 import { OPS_AVX, OPS_SSE } from "./ops";
-import { F_LONG, F_MODREG, REC_FLAGS, REC_IMM, REC_REG, REC_RM } from "./record";
+import { F_LONG, F_MODREG, REC_FLAGS, REC_IMM, REC_OP, REC_REG, REC_RM } from "./record";
 import { execSse } from "./sse";
 import { beginLanes, endLanes } from "./sse-exact";
 import { dotProducts, packedArithmetic } from "./sse-float";
@@ -167,6 +168,7 @@ function ownRecord(cpu: usize, rec: usize): usize {
   const record = cpu + AVX_RECORD;
   v128.store(record, v128.load(rec));
   v128.store(record, v128.load(rec, 16), 16);
+  store<u16>(record, <u16>operationOf(rec), REC_OP);
   store<u8>(record, <u8>STAGE_A, REC_REG);
   return record;
 }

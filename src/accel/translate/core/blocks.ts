@@ -1,12 +1,8 @@
 // The cache of predecoded blocks. A block is a header and its records, in an arena that is emptied when
 // it is full. It is keyed by the wasm offset of its first byte (that is, by physical address) and MODE.
 //
-// Header, 32 bytes:
-//   0 u32 next block in the same hash bucket      16 u32 next block in the list of its first page
-//   4 u32 wasm offset of the first code byte      20 u32 next block in the list of its second page
-//   8 u32 MODE                                    24 u32 wasm offset of the second page, or 0
-//  12 u16 instructions, 14 u16 records            28 u32 code bytes
-// Its last record is always a transfer, an operation that ends blocks, or OP_END.
+// The header's fields are BLOCK_* in layout.ts, because the translator reads them too. The last record is always a
+// transfer, an operation that ends blocks, or OP_END.
 //
 // A code page has a structure of 16 bytes: u64 bitmap of its 64-byte granules that hold code, u32 first
 // block, u32 see below. Writes to such pages come through codeWritten.
@@ -15,18 +11,21 @@
 // line that is written, because the next MONITOR is likely to be for it and dropping write tags is slow: its
 // last u32 counts such writes since the last MONITOR, from 1 on, and the mark goes when they are many.
 import {
-  ARENA_NEXT, BLOCK_HASH, CODE_ARENA, CODE_ARENA_END, CODE_PAGES, CODE_PAGES_END, CODE_PAGES_NEXT,
-  COUNT_ARENA_FLUSHES, COUNT_BLOCKS_DECODED, COUNT_INVALIDATIONS, COUNTERS, CS, CUR_REC, DS, FETCH_BUFFER, MACHINE_BLOCK,
+  ARENA_NEXT, BLOCK_CODE_BYTES, BLOCK_COUNT, BLOCK_DEFERRED, BLOCK_FIRST_OP, BLOCK_HASH, BLOCK_HEADER, BLOCK_HEAT, BLOCK_MODE,
+  BLOCK_NEXT, BLOCK_OFFSET, BLOCK_PAGE_NEXT, BLOCK_RECORDS, BLOCK_REGION, BLOCK_SECOND_NEXT, BLOCK_SECOND_PAGE,
+  BLOCK_TRANSLATED, CODE_ARENA, CODE_ARENA_END, CODE_PAGES, CODE_PAGES_END, CODE_PAGES_NEXT, CODE_RETIRED, COUNT_ARENA_FLUSHES,
+  COUNT_BLOCKS_DECODED, COUNT_INVALIDATIONS, COUNTERS, CS, CUR_REC, DS, FETCH_BUFFER, HEAT_INITIAL, MACHINE_BLOCK,
   MAX_VCPUS, MODE, MONITOR_LINE, PAGE_INFO, RIP, SEG_BASE, SEG_BYTES, SEG_LIMIT, SEGMENTS, SINGLE_BLOCK, SS, TLB, VCPU_BASE,
   VCPU_STRIDE,
 } from "../layout";
 import { DECODE_END, DECODE_SHORT, DECODE_TOO_LONG, decode } from "./decoder";
 import { raiseGP } from "./exceptions";
+import { hostCodeCacheEmptied, hostCodeRetired } from "./host";
 import { TLB_ADDEND, TLB_FETCH, tlbEntry } from "./memory";
 import { fetchPage, tlbDropWrite } from "./mmu";
 import { MODE_64, MODE_CS_LIMITED, MODE_FLAT, MODE_SIZE } from "./mode-bits";
 import {
-  OP_ALU_MI, OP_ALU_RI, OP_ALU_RM, OP_ALU_RR, OP_CALL64, OP_CALL64_M, OP_JMP64_M, OP_NOP, OP_SPECIAL, OP_CMP32_MI_JCC, OP_CMP32_RI_JCC, OP_CMP32_RM_JCC,
+  OP_ALU_MI, OP_ALU_RI, OP_ALU_RM, OP_ALU_RR, OP_CALL64, OP_CALL64_M, OP_JMP64_M, OP_NOP, OP_REGION, OP_SPECIAL, OP_CMP32_MI_JCC, OP_CMP32_RI_JCC, OP_CMP32_RM_JCC,
   OP_CMP32_RR_JCC, OP_CMP64_MI_JCC, OP_CMP64_RI_JCC, OP_CMP64_RM_JCC, OP_CMP64_RR_JCC, OP_CMP8_MI_JCC, OP_CMP8_RI_JCC,
   OP_CMP8_RR_JCC, OP_END, OP_FUSED, OP_FUSED_END, OP_JCC, OP_JMP, OP_RELOOKUP, OP_TEST32_RI_JCC, OP_TEST32_RR_JCC,
   OP_TEST64_RR_JCC, OP_TEST8_MI_JCC, OP_TEST8_RI_JCC, OP_TEST8_RR_JCC, OP_TEST_MI, OP_TEST_RI, OP_TEST_RR,
@@ -36,24 +35,14 @@ import {
   REC_SEQ,
 } from "./record";
 
-export const BLOCK_COUNT: usize = 12;
-export const BLOCK_SECOND_PAGE: usize = 24;
-export const BLOCK_NEXT: usize = 0;
-/** Offset and MODE as one u64. */
-export const BLOCK_KEY: usize = 4;
-const BLOCK_OFFSET: usize = 4;
-const BLOCK_MODE: usize = 8;
-const BLOCK_RECORDS: usize = 14;
-const BLOCK_PAGE_NEXT: usize = 16;
-const BLOCK_SECOND_NEXT: usize = 20;
-const BLOCK_CODE_BYTES: usize = 28;
-export const BLOCK_HEADER: usize = 32;
+/** BLOCK_OFFSET and BLOCK_MODE as one u64. */
+const BLOCK_KEY: usize = BLOCK_OFFSET;
 
 const HASH_BITS: u32 = 18;
 const HASH_ENTRIES: u32 = 1 << HASH_BITS;
 /** Instructions a block has at most. REC_SEQ is a byte, and interrupts wait for a block's end. */
 export const MAX_INSTRUCTIONS: u32 = 64;
-const BLOCK_MAX_BYTES: usize = BLOCK_HEADER + (<usize>MAX_INSTRUCTIONS + 1) * REC_BYTES;
+const BLOCK_MAX_BYTES: usize = <usize>BLOCK_HEADER + (<usize>MAX_INSTRUCTIONS + 1) * REC_BYTES;
 const CODE_PAGE_BYTES: usize = 16;
 const CODE_PAGE_HITS: usize = 12;
 /** Writes to a line that was monitored after which it is not watched any more. */
@@ -80,8 +69,19 @@ export function emptyCodeCache(): void {
   memory.fill(PAGE_INFO, 0, 0x400000);
   store<u32>(MACHINE_BLOCK, CODE_ARENA, ARENA_NEXT);
   store<u32>(MACHINE_BLOCK, CODE_PAGES, CODE_PAGES_NEXT);
+  store<u32>(MACHINE_BLOCK, 1, CODE_RETIRED);
+  hostCodeCacheEmptied();
   // Nobody sees writes to monitored lines any more: the waits end, as they may at any time.
   for (let vcpu: usize = 0; vcpu < <usize>MAX_VCPUS; vcpu++) store<u32>(VCPU_BASE + vcpu * VCPU_STRIDE, 0, MONITOR_LINE);
+}
+
+/** Whether code, or a line that MONITOR watches, lies in the granules of an area on one page. */
+export function granulesHeld(offset: u32, size: u32): bool {
+  const info: usize = load<u32>(codePage(offset));
+  if (info == 0) return false;
+  const from = <u64>((offset & 0xfff) >> 6);
+  const to = <u64>(((offset & 0xfff) + size - 1) >> 6);
+  return (load<u64>(info) & (~(<u64>0) << from) & (~(<u64>0) >> (63 - to))) != 0;
 }
 
 function codePage(offset: u32): usize {
@@ -123,12 +123,15 @@ function invalidatePage(page: u32, info: usize): void {
   let block: usize = load<u32>(info, 8);
   store<u64>(info, 0);
   store<u32>(info, 0, 8);
+  let translated = false;
   while (block != 0) {
     const isSecond = load<u32>(block, BLOCK_SECOND_PAGE) == page;
     const next: usize = load<u32>(block + (isSecond ? BLOCK_SECOND_NEXT : BLOCK_PAGE_NEXT));
+    if (load<u8>(block, BLOCK_TRANSLATED) != 0) translated = true;
     retire(block);
     block = next;
   }
+  if (translated) hostCodeRetired(page);
 }
 
 // Takes a block out of its bucket and turns its records into OP_RELOOKUP. It stays in its other page's list, harmlessly.
@@ -146,6 +149,8 @@ function retire(block: usize): void {
     link = at + BLOCK_NEXT;
   }
   store<u32>(block, 0xffffffff, BLOCK_MODE);
+  store<u32>(block, 0, BLOCK_REGION);
+  store<u32>(MACHINE_BLOCK, 1, CODE_RETIRED);
   const records = <usize>load<u16>(block, BLOCK_RECORDS);
   for (let i: usize = 0; i < records; i++) store<u16>(block + BLOCK_HEADER + i * REC_BYTES, <u16>OP_RELOOKUP, REC_OP);
 }
@@ -252,13 +257,41 @@ function limited(cpu: usize, block: usize, rip: u64, mode: u32): usize {
   return singleBlock(cpu, block);
 }
 
-/** A block with only the first instruction of `block`, in the vCPU's own memory. */
+/** The block at an address where it is known, lies on one page and nothing has to be checked, else 0. */
+// @ts-ignore: decorator
+@inline
+export function lookUp(cpu: usize, linear: u64): usize {
+  const mode = load<u32>(cpu, MODE);
+  // Code segments without a base only.
+  if (mode & MODE_CS_LIMITED) return 0;
+  const entry = tlbEntry(load<u32>(cpu, TLB), linear);
+  if (load<u64>(entry, TLB_FETCH) != (linear & ~0xfff)) return 0;
+  const offset = <u32>linear + load<u32>(entry, TLB_ADDEND);
+  const key = <u64>offset | (<u64>mode << 32);
+  let block: usize = load<u32>(bucketOf(offset, mode));
+  while (block != 0) {
+    if (load<u64>(block, BLOCK_KEY) == key) return load<u32>(block, BLOCK_SECOND_PAGE) == 0 ? block : 0;
+    block = load<u32>(block, BLOCK_NEXT);
+  }
+  return 0;
+}
+
+/** The operation of a record, also where OP_REGION stands in its place. */
+export function operationOf(rec: usize): u32 {
+  const op = <u32>load<u16>(rec, REC_OP);
+  return op == OP_REGION ? <u32>load<u16>(rec - BLOCK_HEADER, BLOCK_FIRST_OP) : op;
+}
+
+/** A block with only the first instruction of `block`, in the vCPU's own memory. It is never a region's. */
 export function singleBlock(cpu: usize, block: usize): usize {
   const single = cpu + SINGLE_BLOCK;
   memory.copy(single, block, BLOCK_HEADER + REC_BYTES);
   store<u16>(single, 1, BLOCK_COUNT);
+  store<u32>(single, 0, BLOCK_HEAT);
+  store<u32>(single, 0, BLOCK_REGION);
   const rec = single + BLOCK_HEADER;
-  const op = <u32>load<u16>(rec, REC_OP);
+  const op = operationOf(block + BLOCK_HEADER);
+  store<u16>(rec, <u16>op, REC_OP);
   if (isTransfer(op)) {
     store<u8>(rec, 0, REC_SCALE);
     store<u32>(rec, 0, REC_AUX);
@@ -345,6 +378,10 @@ function makeBlock(cpu: usize, linear: u64, offset: u32, mode: u32): usize {
   store<u16>(block, <u16>((rec - block - BLOCK_HEADER) / REC_BYTES), BLOCK_RECORDS);
   store<u32>(block, secondPage, BLOCK_SECOND_PAGE);
   store<u32>(block, ip, BLOCK_CODE_BYTES);
+  store<u32>(block, load<u32>(MACHINE_BLOCK, HEAT_INITIAL), BLOCK_HEAT);
+  store<u32>(block, 0, BLOCK_REGION);
+  store<u32>(block, 0, BLOCK_FIRST_OP);
+  store<u32>(block, 0, BLOCK_DEFERRED);
   const bucket = bucketOf(offset, mode);
   store<u32>(block, load<u32>(bucket), BLOCK_NEXT);
   store<u32>(bucket, <u32>block);

@@ -1,7 +1,7 @@
 // Events between instructions: exceptions on their way to their handlers, interrupts, halting, debug
 // traps. Intel SDM vol. 3A chapter 6; AMD APM vol. 2 chapter 8.
 import {
-  BLOCK_RIP, COUNT_EXCEPTIONS, COUNT_INTERRUPTS, CPL, CR2, CS, CUR_REC, DEBUG_BP, DEBUG_BREAKPOINTS, DEBUG_PENDING,
+  BLOCK_HEADER, BLOCK_RIP, COUNT_EXCEPTIONS, COUNT_INTERRUPTS, CPL, CR2, CS, CUR_REC, DEBUG_BP, DEBUG_BREAKPOINTS, DEBUG_PENDING,
   DEBUG_RESUME, DEBUG_STEP, DEBUG_WATCHPOINTS, DELIVERING, DELIVERING_KIND, DR, DS, ES, EVENT_EXCEPTION,
   EVENT_INTERRUPT, EVENT_NMI, EVENT_SOFTWARE, EXC_ERROR, EXC_HAS_ERROR, EXC_PAYLOAD, EXC_PENDING, EXC_VECTOR,
   EXIT_BREAKPOINT, EXIT_BUDGET, EXIT_DETAIL, EXIT_HALT, EXIT_INTERCEPT, EXIT_LENGTH, EXIT_REASON, EXIT_REQUEST,
@@ -10,7 +10,7 @@ import {
   REPEATING, RFLAGS, RIP, RUN_STATE, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SHADOW, SINGLE_BLOCK, SIPI_VECTOR, SS,
   STEPPING, STEP_TRAP, TLB, TR, VCPU_BASE, VCPU_STRIDE, VENDOR, WATCH_HIT,
 } from "../layout";
-import { BLOCK_HEADER, count } from "./blocks";
+import { count } from "./blocks";
 import { DB, DE, DF, GP, NP, PF, SSF, TS, raiseError } from "./exceptions";
 import { IF, NT, RF, TF, VM, getFlags, setFlags } from "./flags";
 import { hostAcknowledgePic, unwind } from "./host";

@@ -1,9 +1,11 @@
 // The operations of the main loop once more, in general form: any size, any mode, any address. It comes here
 // with what it does not do itself: a TLB miss, a segment's base or limit, a rare condition or size.
 import {
-  BLOCK_RIP, CS, CUR_REC, MODE, REMAINING, REPEATING, RIP, SEGMENTS, SEG_BYTES, SEG_LIMIT,
+  BLOCK_RIP, CODE_RETIRED, CS, CUR_REC, EXIT_REQUEST, MACHINE_BLOCK, MODE, REGION_BUDGET, REMAINING, REPEATING, RIP,
+  SEGMENTS, SEG_BYTES, SEG_LIMIT, STEPPING,
 } from "../layout";
 import { ADC, ADD, AND, CMP, OR, SBB, SUB } from "./alu";
+import { operationOf } from "./blocks";
 import { eaSized, effectiveOffset } from "./ea";
 import { UD, raise, raiseGP } from "./exceptions";
 import {
@@ -23,7 +25,7 @@ import {
   OP_FUSED_END, OP_IMUL, OP_IMUL_I, OP_INC_M, OP_INC_R, OP_JCC, OP_JCXZ, OP_JMP, OP_JMP64_M, OP_JMP64_R, OP_LEA, OP_LEAVE64,
   OP_MOVS, OP_MOVSX16_32, OP_MOVSX16_64, OP_MOVSX32_64, OP_MOVSX8_32, OP_MOVSX8_64, OP_MOVZX16, OP_MOVZX8, OP_MOV_MI,
   OP_MOV_MR, OP_MOV_RI, OP_MOV_RM, OP_MOV_RR, OP_NEAR_FIRST, OP_NEG_R, OP_NOP, OP_NOT_R, OP_POP64_R, OP_PUSH64_I,
-  OP_PUSH64_M, OP_PUSH64_R, OP_RELOOKUP, OP_RET64, OP_ROL_I, OP_ROR_I, OP_SAR_CL, OP_SAR_I, OP_SCAS, OP_SETCC_R, OP_SHL_CL,
+  OP_PUSH64_M, OP_PUSH64_R, OP_REGION, OP_RELOOKUP, OP_RET64, OP_ROL_I, OP_ROR_I, OP_SAR_CL, OP_SAR_I, OP_SCAS, OP_SETCC_R, OP_SHL_CL,
   OP_SHL_I, OP_SHR_CL, OP_SHR_I, OP_SPECIAL, OP_TEST_RI, OP_TEST_RR, OP_UD,
 } from "./ops-integer";
 import { REC_AUX, REC_BYTES, REC_IMM, REC_IPOFF, REC_LEN, REC_OP, REC_SEQ } from "./record";
@@ -130,6 +132,31 @@ export function settle(cpu: usize): void {
   store<i64>(cpu, load<i64>(cpu, REMAINING) - before, REMAINING);
 }
 
+/** Whether a region may run now: nothing waits between blocks, and the budget is not nearly used up. */
+// @ts-ignore: decorator
+@inline
+export function mayEnterRegion(cpu: usize): bool {
+  return load<u64>(cpu, EXIT_REQUEST) == 0 && load<i64>(cpu, REMAINING) >= <i64>REGION_BUDGET && load<u32>(cpu, STEPPING) == 0;
+}
+
+/**
+ * Executes a record for a region. 0: the next record follows. 1: the region has to leave. CUR_REC is 0 then and RIP and
+ * the budget are right, or CUR_REC is the record to go on at.
+ */
+export function executeRecord(cpu: usize, rec: usize): u32 {
+  store<u32>(MACHINE_BLOCK, 0, CODE_RETIRED);
+  let op = operationOf(rec);
+  // The jump behind a compare is the region's.
+  if (op >= OP_FUSED && op < OP_FUSED_END) op = load<u32>(rec, REC_AUX);
+  if (!execute(cpu, rec, op)) {
+    store<u32>(cpu, 0, CUR_REC);
+    return 1;
+  }
+  if (load<u32>(MACHINE_BLOCK, CODE_RETIRED) == 0) return 0;
+  store<u32>(cpu, <u32>(rec + REC_BYTES), CUR_REC);
+  return 1;
+}
+
 // ---- What ends a block.
 
 function transfer(cpu: usize, rec: usize, op: u32): bool {
@@ -177,6 +204,10 @@ function transfer(cpu: usize, rec: usize, op: u32): bool {
       return end(cpu, rec, wrap(cpu, ripAfter(cpu, rec)));
     case OP_RELOOKUP:
       settle(cpu);
+      return false;
+    case OP_REGION:
+      if (!mayEnterRegion(cpu)) return execute(cpu, rec, operationOf(rec));
+      store<u64>(cpu, load<u64>(cpu, BLOCK_RIP), RIP);
       return false;
     case OP_UD:
       raise(cpu, UD);

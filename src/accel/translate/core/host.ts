@@ -42,6 +42,18 @@ export declare function hostNow(cpu: usize): f64;
 // @ts-ignore: decorator
 @external("host", "random")
 export declare function hostRandom(cpu: usize): u32;
+/** A block has been entered often. Nothing runs in a region meanwhile, so that the host may translate at once. */
+// @ts-ignore: decorator
+@external("host", "hot")
+export declare function hostHot(cpu: usize, block: usize): void;
+/** Blocks with BLOCK_TRANSLATED of the code page at this wasm offset were retired; perhaps under a running region. */
+// @ts-ignore: decorator
+@external("host", "codeRetired")
+export declare function hostCodeRetired(page: u32): void;
+/** The arena was given back: there are no blocks any more. No region is running. */
+// @ts-ignore: decorator
+@external("host", "codeCacheEmptied")
+export declare function hostCodeCacheEmptied(): void;
 
 /** Leaves the wasm stack. Never returns. */
 export function unwind(): void {

@@ -13,6 +13,9 @@ export { run } from "./interpreter";
 export { apicAccept, apicLint0, apicMatches, apicNmi, apicPriority, apicResumeTimer, apicTimerCount, apicTimerDeadline } from "./lapic";
 export { flushTlb, translateLinear } from "./mmu";
 export { readMsr, writeMsr } from "./msr";
+export {
+  fetchOffset, peekBlock, publishRegion, regionCarry, regionCondition, regionExecute, regionRead, regionWrite, withdrawRegion,
+} from "./regions";
 export { resetVcpu } from "./reset";
 
 /** The host wrote the state block: everything that follows from the architectural state is recomputed. */

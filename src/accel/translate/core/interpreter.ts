@@ -2,21 +2,19 @@
 // its few variables in registers; an operation that needs more (a TLB miss, a rare form, a fault) is general.ts's.
 // See blocks.ts for how blocks are made and given up.
 import {
-  BLOCK_RIP, CUR_REC, EXC_PENDING, EXIT_BUDGET, EXIT_REASON, EXIT_REQUEST, MODE, REMAINING, RIP, STEPPING, TLB,
+  BLOCK_COUNT, BLOCK_HEADER, BLOCK_HEAT, BLOCK_REGION, BLOCK_RIP, CUR_REC, EXC_PENDING, EXIT_BUDGET, EXIT_REASON, EXIT_REQUEST, MODE, REMAINING, RIP, STEPPING, TLB,
 } from "../layout";
 import { ADD, AND, CMP, OR, SUB, XOR, addCarry, alu, decrement, increment, logic, negate, subtractBorrow } from "./alu";
-import {
-  BLOCK_COUNT, BLOCK_HEADER, BLOCK_KEY, BLOCK_NEXT, BLOCK_SECOND_PAGE, LINK_NEXT, LINK_TARGET, MAX_INSTRUCTIONS, bucketOf,
-  findBlock, singleBlock,
-} from "./blocks";
+import { LINK_NEXT, LINK_TARGET, MAX_INSTRUCTIONS, findBlock, lookUp, singleBlock } from "./blocks";
 import { addressIn } from "./ea";
 import { ATTENTION_LEAVE, ATTENTION_STEP, attention, beforeInstruction, deliverPending, stepTrap } from "./events";
 import {
   RBP, RCX, RDX, RSP, compareJump, hostOf, isCanonical, pageOf, putReg, putRm, quickCarry, quickCondition, quickRotate, reg,
   ripAfter, rm, rmAt, testJump,
 } from "./forms";
-import { execute } from "./general";
-import { TLB_FETCH, TLB_READ, TLB_WRITE, tlbEntry } from "./memory";
+import { execute, mayEnterRegion } from "./general";
+import { hostHot } from "./host";
+import { TLB_READ, TLB_WRITE, tlbEntry } from "./memory";
 import { MODE_64, MODE_CS_LIMITED, MODE_FLAT, MODE_SIZE } from "./mode-bits";
 import {
   OP_ALU_MI, OP_ALU_MR, OP_ALU_RI, OP_ALU_RM, OP_ALU_RR, OP_CALL64, OP_CALL64_M, OP_CALL64_R, OP_CDQ, OP_CDQE,
@@ -30,6 +28,7 @@ import {
   OP_TEST_MI, OP_TEST_MR, OP_TEST_RI, OP_TEST_RR,
 } from "./ops-integer";
 import { REC_AUX, REC_BYTES, REC_DISP, REC_IMM, REC_OP, REC_SCALE, REC_SEQ } from "./record";
+import { REGION_CAUGHT, REGION_DONE, runRegions } from "./regions";
 import { multiply32, multiply64, rotateLeft, rotateRight, shiftArithmetic, shiftLeft, shiftRight } from "./shift";
 
 // How the innermost loop ended, or a block in it.
@@ -45,16 +44,35 @@ export function run(cpu: usize): void {
   store<u32>(cpu, 0, STEPPING);
   if (load<u32>(cpu, EXC_PENDING) != 0) deliverPending(cpu);
   while (true) {
-    let rec: usize;
+    let block: usize;
     // EXIT_REQUEST and INTERRUPT_CHECK at once.
     if (load<u64>(cpu, EXIT_REQUEST) != 0 || load<i64>(cpu, REMAINING) < <i64>MAX_INSTRUCTIONS) {
-      rec = prepare(cpu);
-      if (rec == 0) return;
-    } else rec = findBlock(cpu);
+      block = prepare(cpu);
+      if (block == 0) return;
+    } else {
+      block = findBlock(cpu);
+      countEntry(cpu, block);
+      if (load<u32>(block, BLOCK_REGION) != 0 && mayEnterRegion(cpu)) {
+        const way = runRegions(cpu, block);
+        if (way == REGION_CAUGHT) return;
+        if (way == REGION_DONE) continue;
+        block = singleBlock(cpu, findBlock(cpu));
+      }
+    }
     store<u64>(cpu, load<u64>(cpu, RIP), BLOCK_RIP);
-    if (load<u32>(cpu, MODE) & MODE_FLAT) runBlocks<u32>(cpu, rec + BLOCK_HEADER);
-    else runBlocks<u64>(cpu, rec + BLOCK_HEADER);
+    if (load<u32>(cpu, MODE) & MODE_FLAT) runBlocks<u32>(cpu, block + BLOCK_HEADER);
+    else runBlocks<u64>(cpu, block + BLOCK_HEADER);
   }
+}
+
+// An entry to a block from outside the main loop. The host is told of the one that makes it hot.
+// @ts-ignore: decorator
+@inline
+function countEntry(cpu: usize, block: usize): void {
+  const heat = load<u32>(block, BLOCK_HEAT);
+  if (heat == 0) return;
+  store<u32>(block, heat - 1, BLOCK_HEAT);
+  if (heat == 1) hostHot(cpu, block);
 }
 
 /**
@@ -2664,9 +2682,14 @@ function runBlocks<N>(cpu: usize, first: usize): void {
           if (next != 0 && link != 0) store<u32>(link, <u32>next);
         }
         if (next != 0) {
-          store<u64>(cpu, target, BLOCK_RIP);
-          rec = next + BLOCK_HEADER;
-          continue;
+          const heat = load<u32>(next, BLOCK_HEAT);
+          // The entry that makes a block hot is run's to count.
+          if (heat != 1) {
+            if (heat != 0) store<u32>(next, heat - 1, BLOCK_HEAT);
+            store<u64>(cpu, target, BLOCK_RIP);
+            rec = next + BLOCK_HEADER;
+            continue;
+          }
         }
       }
       store<u64>(cpu, target, RIP);
@@ -2677,25 +2700,6 @@ function runBlocks<N>(cpu: usize, first: usize): void {
     if (!execute(cpu, rec, op)) return;
     rec += REC_BYTES;
   }
-}
-
-// The block at an address where it is known and nothing has to be checked, else 0.
-// @ts-ignore: decorator
-@inline
-function lookUp(cpu: usize, linear: u64): usize {
-  const mode = load<u32>(cpu, MODE);
-  // Code segments without a base only.
-  if (mode & MODE_CS_LIMITED) return 0;
-  const entry = tlbEntry(load<u32>(cpu, TLB), linear);
-  if (load<u64>(entry, TLB_FETCH) != (linear & ~0xfff)) return 0;
-  const offset = <u32>hostOf(linear, entry);
-  const key = <u64>offset | (<u64>mode << 32);
-  let block: usize = load<u32>(bucketOf(offset, mode));
-  while (block != 0) {
-    if (load<u64>(block, BLOCK_KEY) == key) return load<u32>(block, BLOCK_SECOND_PAGE) == 0 ? block : 0;
-    block = load<u32>(block, BLOCK_NEXT);
-  }
-  return 0;
 }
 
 // Between blocks, where something is pending or the budget is nearly used up: the block to run, or 0 to leave.

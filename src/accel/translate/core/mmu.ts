@@ -11,7 +11,7 @@ import {
   TLB_STRIDE, VCPU_BASE, VCPU_ID, VCPU_STRIDE, WATCH_HIT,
 } from "../layout";
 import { FEATURE_LA57, FEATURE_PAGE1GB, FEATURE_PSE36 } from "../feature-bits";
-import { codeWritten, count, pageHasCode } from "./blocks";
+import { codeWritten, count, operationOf, pageHasCode } from "./blocks";
 import { has } from "./cpu-features";
 import { AC as ALIGNMENT_CHECK, GP, SSF, raiseError, raisePageFault } from "./exceptions";
 import { AC } from "./flags";
@@ -25,7 +25,7 @@ import {
 import {
   OP_CALL64, OP_CALL64_M, OP_CALL64_R, OP_LEAVE64, OP_POP64_R, OP_PUSH64_I, OP_PUSH64_M, OP_PUSH64_R, OP_RET64,
 } from "./ops-integer";
-import { F_MODREG, REC_FLAGS, REC_OP, REC_SEG } from "./record";
+import { F_MODREG, REC_FLAGS, REC_SEG } from "./record";
 
 const PTE_P: u64 = 1;
 const PTE_RW: u64 = 1 << 1;
@@ -145,7 +145,7 @@ function checkCanonical(cpu: usize, linear: u64, access: u32): void {
 }
 
 function isStackAccess(rec: usize, access: u32): bool {
-  const op = <u32>load<u16>(rec, REC_OP);
+  const op = operationOf(rec);
   switch (op) {
     case OP_PUSH64_R:
     case OP_POP64_R:
@@ -420,7 +420,7 @@ function fill(cpu: usize, linear: u64, hostPage: u32, cls: u32, readOnly: bool, 
   if (writable) markDirty(hostPage);
 }
 
-function markDirty(offset: u32): void {
+export function markDirty(offset: u32): void {
   const at: usize = DIRTY_BITMAP + (offset >> 15);
   store<u8>(at, <u8>(<u32>load<u8>(at) | (1 << ((offset >> 12) & 7))));
 }
@@ -503,7 +503,7 @@ export function readHost(cpu: usize, linear: u64, system: u32): u32 {
 }
 
 // Where a byte can be written; from the TLB where it knows.
-function writeHost(cpu: usize, linear: u64, system: u32): u32 {
+export function writeHost(cpu: usize, linear: u64, system: u32): u32 {
   const entry = tlbEntry(load<u32>(cpu + (system != 0 ? SYS_TLB : TLB)), linear);
   if (load<u64>(entry, TLB_WRITE) == (linear & ~0xfff)) return <u32>linear + load<u32>(entry, TLB_ADDEND);
   const host = codeHost(entry, linear);
@@ -911,7 +911,7 @@ export function breakpointSize(dr7: u64, index: u32): u64 {
   return code == 2 ? 8 : code + 1;
 }
 
-function watchesPage(cpu: usize, page: u64): bool {
+export function watchesPage(cpu: usize, page: u64): bool {
   const dr7 = load<u64>(cpu, DR + 56);
   if ((dr7 & 0xff) != 0) {
     for (let i: u32 = 0; i < 4; i++) {

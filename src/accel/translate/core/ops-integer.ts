@@ -100,6 +100,8 @@ export const OP_TEST8_RI_JCC: u32 = OP_FUSED + 128;
 export const OP_TEST32_RI_JCC: u32 = OP_FUSED + 134;
 export const OP_TEST8_MI_JCC: u32 = OP_FUSED + 140;
 export const OP_FUSED_END: u32 = OP_FUSED + 146;
+/** A region begins here: the block's own operation is in its header. */
+export const OP_REGION: u32 = OP_FUSED_END;
 
 // ---- integer.ts. Operand size in REC_OSIZE, form by F_MODREG.
 export const OP_MOVZX16_8: u32 = OPS_INTEGER + 0; // to a 16-bit register

@@ -2,6 +2,7 @@
 // flags are certainly right: rounding to nearest, operands and result normal or zero, and either inexact is
 // masked and flagged already or the result is seen to be exact. All else goes through sse-exact.ts.
 import { MXCSR, SCRATCH, XMM } from "../layout";
+import { operationOf } from "./blocks";
 import { setArith } from "./flags";
 import {
   ADD, DIV, DOWN, EQUAL, GREATER, IE, LESS, MAX, MIN, MUL, NEAREST, PE, SQRT, SUB, UNORDERED, UP, begin,
@@ -11,7 +12,6 @@ import {
   OP_ADDSUBPS, OP_CMPPS, OP_DPPS, OP_HADDPD, OP_HADDPS, OP_HSUBPD, OP_HSUBPS, OP_ROUNDPS, OPS_FLOAT,
 } from "./sse-ops";
 import { OPS_AVX } from "./ops";
-import { REC_OP } from "./record";
 import { getReg, imm8, regBase, setReg, source128, source32, source64 } from "./sse-operands";
 
 const LEAST_NORMAL64: f64 = 2.2250738585072014e-308;
@@ -346,7 +346,7 @@ export function execCompare(cpu: usize, rec: usize, op: u32): void {
   const form = op - OP_CMPPS;
   const b = sourceOfForm(cpu, rec, form);
   const a = getReg(cpu, rec);
-  const predicate = imm8(rec) & (load<u16>(rec, REC_OP) < OPS_AVX ? 7 : 31);
+  const predicate = imm8(rec) & (operationOf(rec) < OPS_AVX ? 7 : 31);
   let r: v128;
   if (form & 1) {
     const plainBoth = v128.and(plainLanes<f64>(a), plainLanes<f64>(b));

@@ -1,12 +1,13 @@
 // SSE and MMX instructions: availability, the hot ones themselves, the others by kind.
 import { GPR, SSE_BLOCKED, XMM } from "../layout";
 import { execAvx } from "./avx";
+import { operationOf } from "./blocks";
 import { eaSized } from "./ea";
 import { raise } from "./exceptions";
 import { read128, read32, read64, write128, write32, write64 } from "./memory";
 import { execMmx, execMmxToXmm, storeMasked } from "./mmx";
 import { OPS_AVX } from "./ops";
-import { F_REXW, REC_FLAGS, REC_OP } from "./record";
+import { F_REXW, REC_FLAGS } from "./record";
 import { execAes, execAesKeygenAssist } from "./sse-aes";
 import { execCarrylessMultiply } from "./sse-clmul";
 import { doubleToInteger, execConvert, integerToDouble, integerToSingle, singleToInteger } from "./sse-convert";
@@ -51,7 +52,7 @@ export function execSse(cpu: usize, rec: usize, op: u32): void {
   }
   const blocked = load<u32>(cpu, SSE_BLOCKED);
   // An AVX instruction has been let in.
-  if (blocked && op != OP_MOVNTI && load<u16>(rec, REC_OP) < OPS_AVX) raise(cpu, blocked);
+  if (blocked && op != OP_MOVNTI && operationOf(rec) < OPS_AVX) raise(cpu, blocked);
   switch (op) {
     case OP_MOV128_REG:
       setReg(cpu, rec, getRm(cpu, rec));

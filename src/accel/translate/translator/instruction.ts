@@ -1,9 +1,6 @@
 /** The core's predecoded records as the translator reads them. See core/record.ts and core/blocks.ts. */
+import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_MODE, BLOCK_OFFSET, BLOCK_SECOND_PAGE } from "../layout.js";
 import {
-  BLOCK_COUNT,
-  BLOCK_HEADER,
-  BLOCK_KEY,
-  BLOCK_SECOND_PAGE,
   OP_FUSED,
   OP_FUSED_END,
   OP_RELOOKUP,
@@ -118,8 +115,8 @@ export function readBlock(
   if (view.getUint16(rec + REC_OP, true) === OP_RELOOKUP) return null;
   return {
     address,
-    offset: view.getUint32(address + BLOCK_KEY, true),
-    mode: view.getUint32(address + BLOCK_KEY + 4, true),
+    offset: view.getUint32(address + BLOCK_OFFSET, true),
+    mode: view.getUint32(address + BLOCK_MODE, true),
     instructions,
     end: view.getUint16(rec + REC_IPOFF, true),
   };

@@ -1,0 +1,136 @@
+// Regions: functions of the translator's in the core's table, and what they ask of the core. The host's side is
+// translator/. A region is entered between blocks, and no other way.
+import {
+  BLOCK_ENTERED, BLOCK_FIRST_OP, BLOCK_HEADER, BLOCK_HEAT, BLOCK_REGION, BLOCK_RIP, CUR_REC, EXC_PENDING, EXIT_REASON,
+  HEAT_INITIAL, MACHINE_BLOCK, NO_TLB, REGION_BUFFER, REMAINING, RIP, TLB,
+} from "../layout";
+import { granulesHeld, lookUp, operationOf, pageHasCode } from "./blocks";
+import { carryFlag, condition } from "./flags";
+import { executeRecord, mayEnterRegion, settle } from "./general";
+import { TLB_ADDEND, TLB_FETCH, tlbEntry } from "./memory";
+import { NO_MEMORY, markDirty, readHost, watchesPage, wrap, writeHost } from "./mmu";
+import { OP_REGION, OP_RELOOKUP } from "./ops-integer";
+import { REC_OP } from "./record";
+
+// How running in regions ended; RIP and the budget are right.
+/** Nothing more to do in regions, or something to look at between blocks. */
+export const REGION_DONE: u32 = 0;
+/** The instruction at RIP is the interpreter's, even where a region begins. */
+export const REGION_FORCED: u32 = 1;
+/** An exception or an exit is pending, as after an unwind. */
+export const REGION_CAUGHT: u32 = 2;
+
+/** Runs the region of a block, and those that follow it. */
+export function runRegions(cpu: usize, first: usize): u32 {
+  let block = first;
+  while (true) {
+    store<u8>(block, 1, BLOCK_ENTERED);
+    if (call_indirect<i32>(load<u32>(block, BLOCK_REGION), cpu, load<u64>(cpu, RIP)) != 0) {
+      const forced = load<u32>(cpu, CUR_REC) != 0;
+      settle(cpu);
+      if (load<u32>(cpu, EXC_PENDING) != 0 || load<u32>(cpu, EXIT_REASON) != 0) return REGION_CAUGHT;
+      // What else is pending is looked at first: the region leaves here again if it is entered again.
+      if (forced) return mayEnterRegion(cpu) ? REGION_FORCED : REGION_DONE;
+    }
+    if (!mayEnterRegion(cpu)) return REGION_DONE;
+    block = lookUp(cpu, load<u64>(cpu, RIP));
+    if (block == 0 || load<u32>(block, BLOCK_REGION) == 0) return REGION_DONE;
+  }
+}
+
+// ---- What regions call, through guards that catch an unwind. `rec` is the instruction's record, `blockRip` the RIP of
+// its block and `remaining` the budget as it was where that block began.
+
+// @ts-ignore: decorator
+@inline
+function at(cpu: usize, rec: usize, blockRip: u64, remaining: i64): void {
+  store<u32>(cpu, <u32>rec, CUR_REC);
+  store<u64>(cpu, blockRip, BLOCK_RIP);
+  store<i64>(cpu, remaining, REMAINING);
+}
+
+/**
+ * Where `size` bytes (1 to 32) at a linear address can be read now: in RAM, or in a copy that the next such call ends.
+ * 0: the interpreter has to do this instruction; nothing of it is done. Raises #PF.
+ */
+export function regionRead(cpu: usize, linear: u64, size: u32, rec: usize, blockRip: u64, remaining: i64): u32 {
+  at(cpu, rec, blockRip, remaining);
+  // Alignment is checked while there is no TLB.
+  if (load<u32>(cpu, TLB) == NO_TLB || watchesPage(cpu, linear & ~0xfff)) return 0;
+  const host = readHost(cpu, linear, 0);
+  const first: u32 = 0x1000 - (<u32>linear & 0xfff);
+  if (size <= first) return host == NO_MEMORY ? 0 : host;
+  const second = wrap(cpu, linear + first);
+  if (watchesPage(cpu, second)) return 0;
+  const rest = readHost(cpu, second, 0);
+  if (host == NO_MEMORY || rest == NO_MEMORY) return 0;
+  const buffer = cpu + REGION_BUFFER;
+  memory.copy(buffer, host, first);
+  memory.copy(buffer + first, rest, size - first);
+  return <u32>buffer;
+}
+
+/**
+ * Where `size` bytes at a linear address can be written now, and read before. 0: the interpreter has to do this
+ * instruction, because it is more than a store to RAM; nothing of it is done. Raises #PF.
+ */
+export function regionWrite(cpu: usize, linear: u64, size: u32, rec: usize, blockRip: u64, remaining: i64): u32 {
+  at(cpu, rec, blockRip, remaining);
+  if (load<u32>(cpu, TLB) == NO_TLB || watchesPage(cpu, linear & ~0xfff)) return 0;
+  if ((<u32>linear & 0xfff) + size > 0x1000) return 0;
+  const host = writeHost(cpu, linear, 0);
+  if (host == NO_MEMORY || (pageHasCode(host) && granulesHeld(host, size))) return 0;
+  markDirty(host);
+  return host;
+}
+
+/** Executes the instruction of a record: see executeRecord for the answer. Raises what it raises. */
+export function regionExecute(cpu: usize, rec: usize, blockRip: u64, remaining: i64): u32 {
+  at(cpu, rec, blockRip, remaining);
+  return executeRecord(cpu, rec);
+}
+
+/** Whether a condition holds, by its code in Jcc's opcode. */
+export function regionCondition(cpu: usize, code: u32): u32 {
+  return u32(condition(cpu, code));
+}
+
+/** CF. */
+export function regionCarry(cpu: usize): u32 {
+  return <u32>carryFlag(cpu);
+}
+
+// ---- What the translator does and asks. Nothing is raised or decoded.
+
+/** Puts a region of the table at a block's place. */
+export function publishRegion(block: usize, region: u32): void {
+  const rec = block + BLOCK_HEADER;
+  const op = operationOf(rec);
+  // The code has changed meanwhile.
+  if (op == OP_RELOOKUP) return;
+  store<u16>(block, <u16>op, BLOCK_FIRST_OP);
+  store<u16>(rec, <u16>OP_REGION, REC_OP);
+  store<u32>(block, region, BLOCK_REGION);
+  store<u32>(block, 0, BLOCK_HEAT);
+  store<u8>(block, 1, BLOCK_ENTERED);
+}
+
+/** Takes it away where it stands; the block may become hot again. */
+export function withdrawRegion(block: usize, region: u32): void {
+  if (load<u32>(block, BLOCK_REGION) != region) return;
+  const rec = block + BLOCK_HEADER;
+  if (<u32>load<u16>(rec, REC_OP) == OP_REGION) store<u16>(rec, load<u16>(block, BLOCK_FIRST_OP), REC_OP);
+  store<u32>(block, 0, BLOCK_REGION);
+  store<u32>(block, load<u32>(MACHINE_BLOCK, HEAT_INITIAL), BLOCK_HEAT);
+}
+
+/** The block at a linear address, as a jump there would find it, where it lies on one page and is known; else 0. */
+export function peekBlock(cpu: usize, linear: u64): usize {
+  return lookUp(cpu, linear);
+}
+
+/** The wasm offset of code at a linear address by the TLB, else 0. */
+export function fetchOffset(cpu: usize, linear: u64): u32 {
+  const entry = tlbEntry(load<u32>(cpu, TLB), linear);
+  return load<u64>(entry, TLB_FETCH) == (linear & ~0xfff) ? <u32>linear + load<u32>(entry, TLB_ADDEND) : 0;
+}
