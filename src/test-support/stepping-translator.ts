@@ -10,7 +10,7 @@ import type { MemoryType } from "../accel/translate/translator/region-module.js"
 import { WasmCode } from "../accel/translate/translator/wasm-code.js";
 import * as W from "../accel/translate/translator/wasm-opcodes.js";
 import type { Accelerator } from "../vcpu/accelerator.js";
-import { compiledCore } from "./interpreter.js";
+import { compiledCore } from "./compiled-core.js";
 
 const RECORD_BYTES = 32;
 const OP_MOV_RM32 = 214;
