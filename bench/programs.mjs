@@ -31,7 +31,7 @@ const { values } = parseArgs({
 if (!build()) fail("the build failed: see above");
 const { debianRoot, rootImage } = await import("./lib/debian-root.mjs");
 const { measure } = await import("./lib/measure.mjs");
-const { formatTable, ratios, wrongChecks } = await import("./lib/table.mjs");
+const { comparisons, formatTable, ratios, wrongChecks } = await import("./lib/table.mjs");
 const dist = new URL("../dist/", import.meta.url);
 const { cacheFolder } = await import(new URL("node/cache-folder.js", dist));
 const { getDefaultGuest } = await import(new URL("node/default-guest.js", dist));
@@ -163,7 +163,8 @@ for (const program of names) {
   }
 }
 
-console.log(formatTable(systems));
+const runs = Object.keys(systems).map((system) => ({ label: system, system, node: null }));
+console.log(formatTable(systems, comparisons(runs)));
 const wrong = [...wrongChecks(systems), ...unlikeFirst()];
 for (const each of wrong) console.log(`WRONG RESULT ${each}`);
 for (const each of failures) console.log(`FAILED ${each}`);

@@ -33,8 +33,7 @@ if (!build()) process.exit(1);
 const { guestbench, guestbenchImage, shellImage, shellScript, dataFile } = await import("./lib/images.mjs");
 const { getKernel } = await import("./lib/kernels.mjs");
 const { measure } = await import("./lib/measure.mjs");
-const { getNode } = await import("./lib/node-versions.mjs");
-const { linuxCommand, SYSTEMS, whyNot } = await import("./lib/systems.mjs");
+const { linuxCommand, listRuns, SYSTEMS } = await import("./lib/systems.mjs");
 const { comparisons, formatSummary, formatTable, mergeRounds, summary, wrongChecks } = await import("./lib/table.mjs");
 
 const scratch = mkdtempSync(join(tmpdir(), "ringvisor-bench-"));
@@ -45,8 +44,6 @@ const append = [
   ...(values.shell ? [] : [`BENCH_SCALE=${values.scale}`, `BENCH_ONLY=${values.only}`]),
 ].join(" ");
 
-/** With 32 bits, the kernel's self-tests of its ciphers are most of the work of a boot, and not what is measured. */
-const SKIPPED = { 32: ["cryptomgr.notests"], 64: [] };
 const guests = {};
 /** The guest of 32 or 64 bits, made when it is first asked for. */
 async function getGuest(bits) {
@@ -58,7 +55,7 @@ async function makeGuest(bits) {
   const { kernel, initrd } = await getKernel(bits);
   const own = values[bits === 32 ? "kernel-i386" : "kernel"];
   const image = values.shell ? shellImage(readFileSync(initrd), bits) : guestbenchImage(bits);
-  return { kernel: own ?? kernel, initrd: image, append: [append, ...SKIPPED[bits]].join(" "), memory: values.memory };
+  return { kernel: own ?? kernel, initrd: image, append, memory: values.memory };
 }
 
 function nativeRun() {
@@ -68,28 +65,7 @@ function nativeRun() {
   return { command: ["busybox", "sh", "-c", `. ${shellScript()}; echo BENCH_DONE`], native: true, env };
 }
 
-const nodes = values.node.split(",").map(getNode);
-const accels = values.accel.split(",");
-/** One column of the table each. */
-const runs = [];
-for (const system of values.systems.split(",")) {
-  const reason = whyNot(system);
-  if (reason !== null) {
-    console.error(`${system}: left out: ${reason}`);
-    continue;
-  }
-  const { javascript } = SYSTEMS[system];
-  for (const node of javascript ? nodes : [null]) {
-    for (const accel of system.startsWith("ringvisor") ? accels : [null]) {
-      const label = [
-        system,
-        ...(accel && accels.length > 1 ? [`-${accel}`] : []),
-        ...(node && nodes.length > 1 ? [`@${node.version.slice(1).split(".")[0]}`] : []),
-      ].join("");
-      runs.push({ label, system, accel, node: node?.version ?? null, program: node?.program, results: [] });
-    }
-  }
-}
+const runs = listRuns(values);
 if (runs.length === 0) fail("there is no system left to measure");
 
 for (let round = 0; round < rounds; round++) {
@@ -144,7 +120,7 @@ for (const each of wrong) console.log(`WRONG RESULT ${each}`);
 
 const report = {
   date: new Date().toISOString(),
-  host: { cpu: cpus()[0]?.model, cpus: cpus().length, nodes: nodes.map(({ version }) => version), load },
+  host: { cpu: cpus()[0]?.model, cpus: cpus().length, load },
   scale: Number(values.scale),
   systems,
   rounds: Object.fromEntries(runs.map(({ label, results }) => [label, results])),

@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { ensureTestPackages } from "../../scripts/lib/debian.mjs";
+import { getNode } from "./node-versions.mjs";
 
 const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const V86 = fileURLToPath(new URL("./v86-guest.mjs", import.meta.url));
@@ -31,13 +32,49 @@ export function whyNot(system) {
 }
 
 /**
+ * What the options name: a run for each system, with each accelerator and on each version of Node where those matter.
+ * Says what it leaves out.
+ *
+ * @param values the options `systems`, `accel` and `node`, each a list
+ * @returns {{label: string, system: string, accel: string | null, node: string | null, program: string | undefined,
+ *   results: object[]}[]} `label` is unique; `node` is a version, `program` its path; `results` is for the caller
+ */
+export function listRuns(values) {
+  const nodes = values.node.split(",").map(getNode);
+  const accels = values.accel.split(",");
+  const runs = [];
+  for (const system of values.systems.split(",")) {
+    const reason = whyNot(system);
+    if (reason !== null) {
+      console.error(`${system}: left out: ${reason}`);
+      continue;
+    }
+    for (const node of SYSTEMS[system].javascript ? nodes : [null]) {
+      for (const accel of system.startsWith("ringvisor") ? accels : [null]) {
+        const label = [
+          system,
+          ...(accel && accels.length > 1 ? [`-${accel}`] : []),
+          ...(node && nodes.length > 1 ? [`@${node.version.slice(1).split(".")[0]}`] : []),
+        ].join("");
+        runs.push({ label, system, accel, node: node?.version ?? null, program: node?.program, results: [] });
+      }
+    }
+  }
+  return runs;
+}
+
+/** With 32 bits, the kernel's self-tests of its ciphers are most of the work of a boot, and not what is measured. */
+const SKIPPED = { 32: ["cryptomgr.notests"], 64: [] };
+
+/**
  * The command of a virtual machine with a Linux guest and its console on standard output.
  *
  * @param run `system`, and for those that Node runs `node` (a program); for Ringvisor `accel` and perhaps `stats` (a file)
  * @param guest `kernel`, `initrd` (files), `append`, `memory` (MiB)
  */
 export function linuxCommand({ system, node, accel, stats, nodeOptions = [], more = [] }, guest) {
-  const { kernel, initrd, append, memory } = guest;
+  const { kernel, initrd, memory } = guest;
+  const append = [guest.append, ...SKIPPED[SYSTEMS[system].bits]].join(" ");
   switch (system) {
     case "ringvisor":
     case "ringvisor-i386":

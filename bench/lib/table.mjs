@@ -139,7 +139,7 @@ export function formatSummary(systems, pairs) {
 }
 
 export function mebibytes(bytes) {
-  return bytes === null || bytes === undefined ? null : bytes / (1 << 20);
+  return typeof bytes === "number" ? bytes / (1 << 20) : null;
 }
 
 export function ratio(a, b) {
