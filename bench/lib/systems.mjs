@@ -103,3 +103,17 @@ export function linuxCommand({ system, node, accel, stats, nodeOptions = [], mor
       throw new Error(`${system} boots no kernel`);
   }
 }
+
+/** The command of a virtual machine of 32 MiB with a multiboot guest, whose write to port 0xf4 ends it. */
+export function multibootCommand({ system, node, accel, nodeOptions = [] }, kernel) {
+  if (system === "ringvisor") {
+    const guest = ["boot", "--accel", accel, "--memory", "32M", "--kernel", kernel, "--debug-exit"];
+    return [node, ...nodeOptions, CLI, ...guest];
+  }
+  if (system !== "qemu") throw new Error(`${system} boots no multiboot kernel here`);
+  return [
+    ...["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "32", "-kernel", kernel, "-no-reboot"],
+    ...["-display", "none", "-serial", "stdio", "-monitor", "none", "-vga", "none", "-nic", "none"],
+    ...["-device", "isa-debug-exit,iobase=0xf4,iosize=4"],
+  ];
+}

@@ -11,6 +11,12 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** The value that `share` of them do not exceed: 0 gives the least, 1 the most. */
+export function percentile(values, share) {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
+}
+
 /** Below this a time is noise, and may be none at all. */
 const floor = (seconds) => Math.max(seconds, 0.0001);
 

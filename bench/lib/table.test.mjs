@@ -6,6 +6,7 @@ import {
   formatTable,
   median,
   mergeRounds,
+  percentile,
   ratios,
   summary,
   wrongChecks,
@@ -66,6 +67,14 @@ test("rounds become medians of what all of them completed", () => {
   assert.equal(merged.boot, 2);
   assert.throws(() => mergeRounds([system({ qsort: 1 }), system({ qsort: 1 }, "d")]), /qsort gave c and d/);
   assert.equal(median([4, 1, 3, 2]), 2.5);
+});
+
+test("percentiles are values that were measured", () => {
+  const values = [5, 1, 4, 2, 3];
+  assert.deepEqual(
+    [0, 0.2, 0.5, 0.9, 1].map((share) => percentile(values, share)),
+    [1, 1, 3, 5, 5],
+  );
 });
 
 test("the table has a row a program, and a ratio a pair", () => {
