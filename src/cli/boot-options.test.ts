@@ -37,6 +37,12 @@ test("values", () => {
   assert.equal(config.stats, true);
 });
 
+test("verifying every million instructions, or as told", () => {
+  assert.equal(parse("--clock", "icount").verify, null);
+  assert.equal(parse("--clock", "icount", "--verify").verify, 1_000_000);
+  assert.equal(parse("--clock", "icount", "--verify=500").verify, 500);
+});
+
 test("saves", () => {
   const { saves, restore, given } = parse("--save-at", "1.25s:a:b", "--save-at=70i:/c d", "--restore", "e");
   assert.deepEqual(
@@ -57,6 +63,10 @@ for (const args of [
   "--memory -5",
   "--memory 1e9",
   "--memory 99999999999999999999",
+  "--verify",
+  "--verify=1000",
+  "--verify=0 --clock icount",
+  "--verify --clock icount --accel kvm",
   "--save-at 5:file",
   "--save-at 5s:",
   "--save-at -1s:file",

@@ -1,4 +1,5 @@
 /** The options of `ringvisor boot`, checked and turned into values. Nothing is opened or started here. */
+import { VERIFY_INTERVAL } from "../accel/translate/verifier/accelerator.js";
 import type { StopPoint } from "../machine/machine-loop.js";
 import { type CpuModel, parseCpuModel } from "../vcpu/cpu-model.js";
 import { NotImplementedError, UsageError } from "./errors.js";
@@ -67,6 +68,11 @@ export const BOOT_OPTIONS = {
     placeholder: "real|icount",
     help: "real time (default), or one nanosecond an instruction: every run is the same",
   },
+  verify: {
+    kind: "optional",
+    placeholder: "INSTRUCTIONS",
+    help: "with --clock icount: the interpreter does everything again on memory of its own, and all registers and pages written are compared every so many instructions (default 1000000); a difference ends the run with exit code 125",
+  },
   "tsc-frequency": {
     kind: "value",
     placeholder: "HZ",
@@ -127,6 +133,8 @@ export interface BootConfig {
   /** A file's path, true for standard error. */
   stats: string | true | null;
   clock: "real" | "icount";
+  /** Instructions between two comparisons with the interpreter, or null for none. */
+  verify: number | null;
   /** Hertz, or null for the default. */
   tscFrequency: number | null;
   gdbPort: number | null;
@@ -192,6 +200,7 @@ export function parseBootOptions(options: ParsedOptions<typeof BOOT_OPTIONS>): B
     timeout: options.timeout === undefined ? null : parseSeconds(options.timeout),
     stats: options.stats ?? null,
     clock: oneOf("clock", options.clock ?? "real", ["real", "icount"]),
+    verify: parseVerify(options),
     tscFrequency:
       options["tsc-frequency"] === undefined
         ? null
@@ -204,6 +213,16 @@ export function parseBootOptions(options: ParsedOptions<typeof BOOT_OPTIONS>): B
     quitWhenSaved: options["quit-when-saved"],
     given: new Set(OPTION_NAMES.filter((name) => isGiven(options[name]))),
   };
+}
+
+function parseVerify({ verify, clock, accel, restore }: ParsedOptions<typeof BOOT_OPTIONS>): number | null {
+  if (verify === undefined) return null;
+  // A saved machine brings its clock along.
+  if (clock !== "icount" && restore === undefined) {
+    throw new UsageError("--verify needs --clock icount: in real time no run is like another");
+  }
+  if (accel === "kvm") throw new UsageError("--verify and --accel kvm exclude each other: KVM counts no instructions");
+  return verify === true ? VERIFY_INTERVAL : parseCount("verify", verify, 1, 9_999_999_999);
 }
 
 const OPTION_NAMES = Object.keys(BOOT_OPTIONS) as (keyof typeof BOOT_OPTIONS)[];

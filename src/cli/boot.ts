@@ -65,8 +65,12 @@ export async function run(args: string[]): Promise<number> {
     floppy,
     vgaRom: config.screen === "text" ? await readVgaRom(config.vgaRomFile) : null,
   };
-  const { accel } = config;
-  const { accelerator, reason: accelReason, tscFrequency } = await createAccelerator({ accel, clock: setup.clock });
+  const { accel, verify } = config;
+  const {
+    accelerator,
+    reason: accelReason,
+    tscFrequency,
+  } = await createAccelerator({ accel, clock: setup.clock, verify });
   restored?.checkCpu(accelerator);
   const boot = restored?.boot ?? (await prepareImage(config));
 

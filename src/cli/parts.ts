@@ -1,5 +1,6 @@
 /** Which accelerator and which board a machine of the command line gets. */
 import { createInterpreter } from "../accel/translate/accelerator.js";
+import { createVerifier } from "../accel/translate/verifier/accelerator.js";
 import type { PlainData } from "../devices/device.js";
 import { dword, flag, literal, object, type StateOf } from "../devices/state-shape.js";
 import type { BoardBuilder } from "../machine/board.js";
@@ -29,6 +30,8 @@ export const PROBE_OPTIONS: AccelerationProbeOptions = {
 export interface AcceleratorOptions {
   accel: AcceleratorName;
   clock: "real" | "icount";
+  /** Compares with the interpreter every so many instructions. */
+  verify?: number | null;
 }
 
 export interface AcceleratorParts {
@@ -40,7 +43,15 @@ export interface AcceleratorParts {
 }
 
 /** @throws NotImplementedError, AcceleratorError ACCELERATOR_UNAVAILABLE */
-export async function createAccelerator({ accel, clock }: AcceleratorOptions): Promise<AcceleratorParts> {
+export async function createAccelerator(options: AcceleratorOptions): Promise<AcceleratorParts> {
+  const parts = await createChosen(options);
+  const { verify: interval = null } = options;
+  if (interval === null) return parts;
+  const reference = createInterpreter(await loadCore());
+  return { ...parts, accelerator: createVerifier({ tested: parts.accelerator, reference, interval }) };
+}
+
+async function createChosen({ accel, clock }: AcceleratorOptions): Promise<AcceleratorParts> {
   const host = await probeAcceleration(hostView, PROBE_OPTIONS);
   // KVM counts no instructions.
   const available = clock === "icount" && accel === "auto" ? ["interpret" as const] : AVAILABLE_ACCELERATORS;
