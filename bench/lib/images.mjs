@@ -22,28 +22,46 @@ function folder() {
   return path;
 }
 
-/** Compiles guestbench for 64 bits or 32, and gives its path. @throws Error where gcc cannot */
-export function guestbench(bits) {
-  const sources = readdirSync(GUEST).filter((name) => /\.[ch]$/.test(name));
+/**
+ * Compiles the C files of a folder under guest/ into a static program, and gives its path.
+ *
+ * @param from the folder's name; "." has guestbench
+ * @param bits 64, or 32 for i386
+ * @throws Error where gcc cannot
+ */
+export function guestProgram(from, bits = 64) {
+  const sources = readdirSync(join(GUEST, from)).filter((name) => /\.[ch]$/.test(name));
   const digest = createHash("sha256").update(String(bits));
-  for (const name of sources.sort()) digest.update(readFileSync(join(GUEST, name)));
-  const path = join(folder(), `guestbench-${digest.digest("hex").slice(0, 16)}`);
+  for (const name of sources.sort()) digest.update(readFileSync(join(GUEST, from, name)));
+  const name = from === "." ? "guestbench" : from;
+  const path = join(folder(), `${name}-${digest.digest("hex").slice(0, 16)}`);
   if (existsSync(path)) return path;
   ensureTestPackages([
     { program: "gcc", packages: ["gcc", "libc6-dev"] },
     ...(bits === 32 ? [{ program: "/usr/include/x86_64-linux-gnu/gnu/stubs-32.h", packages: ["gcc-multilib"] }] : []),
   ]);
-  const files = sources.filter((name) => name.endsWith(".c")).map((name) => join(GUEST, name));
+  const files = sources.filter((name) => name.endsWith(".c")).map((name) => join(GUEST, from, name));
   const options = ["-O2", "-static", "-s", "-Wall", "-Wextra", "-Wno-format-overflow", `-m${bits}`];
   const { status, stderr, error } = spawnSync("gcc", [...options, "-o", path, ...files], { encoding: "utf8" });
   if (status !== 0) throw new Error(`gcc -m${bits} failed: ${error?.message ?? stderr}`);
   return path;
 }
 
+/** Guestbench for 64 bits or 32. @throws Error where gcc cannot */
+export function guestbench(bits) {
+  return guestProgram(".", bits);
+}
+
+/** An initramfs whose /init is the program of a folder under guest/; perhaps with more files. */
+export function programImage(from, bits = 64, more = []) {
+  const data = readFileSync(guestProgram(from, bits));
+  const entries = [...DEVICES, { path: "init", mode: S_IFREG | 0o755, data }, ...more];
+  return write(`${from === "." ? "guestbench" : from}-${bits}.cpio`, writeCpio(entries));
+}
+
 /** An initramfs whose /init is guestbench. */
 export function guestbenchImage(bits) {
-  const entries = [...DEVICES, { path: "init", mode: S_IFREG | 0o755, data: readFileSync(guestbench(bits)) }];
-  return write(`guestbench-${bits}.cpio`, writeCpio(entries));
+  return programImage(".", bits);
 }
 
 /** The default guest's initramfs, and over it an /init that runs the shell programs. */
