@@ -1,5 +1,6 @@
-// npm run test:cpu -- [--cases N] [--seed S] [--bits 64|32] [--table integer|sse|mmx|x87|bmi|avx|encodings|vex]... [--failures N]
-// Generated instruction sequences on the CPU of this machine and on the interpreter, compared.
+// npm run test:cpu -- [--cases N] [--seed S] [--bits 64|32] [--table integer|sse|mmx|x87|bmi|avx|encodings|vex]... [--failures N] [--translate]
+// Generated instruction sequences on the CPU of this machine and on the interpreter, compared; or on the translator, which
+// then translates each before it runs.
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { build } from "../../scripts/lib/build.mjs";
@@ -12,6 +13,7 @@ const { values } = parseArgs({
     table: { type: "string", multiple: true },
     bits: { type: "string", default: "64" },
     failures: { type: "string", default: "20" },
+    translate: { type: "boolean", default: false },
   },
 });
 const cases = wholeNumber(values, "cases", 1);
@@ -20,14 +22,15 @@ const maxFailures = wholeNumber(values, "failures", 1);
 const bits = Number(oneOf(values.bits, "bits", ["64", "32"]));
 if (!build()) process.exit(1);
 const dist = new URL("../../dist/", import.meta.url);
-const { createInterpreter } = await import(new URL("accel/translate/accelerator.js", dist));
+const { createInterpreter, createTranslator } = await import(new URL("accel/translate/accelerator.js", dist));
 const { runDifferential, TABLES } = await import(new URL("test-support/differential/tester.js", dist));
 const core = await WebAssembly.compile(readFileSync(new URL("accel/translate/core.wasm", dist)));
 
 const tables = (values.table ?? Object.keys(TABLES)).map((table) => oneOf(table, "table", Object.keys(TABLES)));
 const terminal = process.stderr.isTTY;
 const result = await runDifferential({
-  accelerator: createInterpreter(core),
+  accelerator: values.translate ? createTranslator(core, { heat: 1, deferrals: 0 }) : createInterpreter(core),
+  jumps: values.translate,
   tables,
   bits,
   cases,

@@ -57,6 +57,8 @@ const TSS_SELECTOR = 0x40;
 const LDT_SELECTOR = 0x50;
 const ERROR_CODE_VECTORS = [8, 10, 11, 12, 13, 14, 17, 21];
 const STUB_BYTES = 16;
+/** Behind all cases but those at the end of the code. */
+const JUMP = CODE_BASE + PAGE + 0x800;
 /** Instructions after which a case counts as one that does not end. */
 const CASE_BUDGET = 200_000;
 
@@ -174,6 +176,8 @@ export class GuestRunner {
     accelerator: Accelerator,
     private readonly bits: CodeBits = 64,
     model = "max",
+    /** Enters cases by a jump: entries from the kernel are not among those that make code hot. */
+    private readonly jumps = false,
   ) {
     const offered = accelerator.offer(parseCpuModel(model));
     this.features = offered.features;
@@ -313,6 +317,12 @@ export class GuestRunner {
     code.set(record.subarray(CASE.code, CASE.code + length), address - CODE_BASE);
     const block = this.memory.writableView(CASE_AT, CASE.bytes);
     block.set(record);
+    if (this.jumps) {
+      const jump = Buffer.from([0xe9, 0, 0, 0, 0]);
+      jump.writeInt32LE(address - (JUMP + jump.length), 1);
+      code.set(jump, JUMP - CODE_BASE);
+      this.memory.write64(CASE_AT + CASE.rip, BigInt(JUMP));
+    }
     block.fill(0, CASE.fpu + FPU_BYTES, CASE.ymm);
     block[CASE.xsaveHeader] = Number(this.xcr0);
     const flags = (record.readBigUInt64LE(CASE.rflags) & BigInt(FLAGS_MASK)) | 0x202n;

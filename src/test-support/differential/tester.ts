@@ -51,6 +51,8 @@ export interface DifferentialOptions {
   bits?: CodeBits;
   cases: number;
   seed: number;
+  /** Enter cases by a jump, so that a translator may find them hot. */
+  jumps?: boolean;
   /** Stop after this many failures. Default 20. */
   maxFailures?: number;
   progress?: (cases: number) => void;
@@ -76,7 +78,7 @@ export interface DifferentialResult {
 /** Runs cases of each table in turn. Throws HarnessError where the native side cannot be had. */
 export async function runDifferential(options: DifferentialOptions): Promise<DifferentialResult> {
   const bits = options.bits ?? 64;
-  const runner = new GuestRunner(options.accelerator, bits);
+  const runner = new GuestRunner(options.accelerator, bits, undefined, options.jumps);
   const failures: Failure[] = [];
   const has = (feature: FeatureName) => nativeHas(feature) && runner.has(feature);
   const sources = new Map(options.tables.map((name) => [name, sourceOf(name, bits, has)]));

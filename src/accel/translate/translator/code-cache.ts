@@ -53,6 +53,8 @@ export interface CodeCacheOptions {
   codeBytes?: number;
   /** Most live modules. Default {@link DEFAULT_BATCHES}. */
   batches?: number;
+  /** Most times that the time to become hot is doubled for a page whose code changes. Default {@link DEFAULT_DEFERRALS}. */
+  deferrals?: number;
   /** Milliseconds, for the counters. */
   now?: () => number;
 }
@@ -62,8 +64,8 @@ export const DEFAULT_HEAT = 512;
 export const DEFAULT_CODE_BYTES = 32 << 20;
 export const DEFAULT_BATCHES = 4096;
 
-/** A page that lost regions this often is given its longest time to become hot again. */
-const MOST_DEFERRALS = 10;
+export const DEFAULT_DEFERRALS = 10;
+
 const TABLE_STEP = 1024;
 
 /** The functions of one module. */
@@ -93,6 +95,7 @@ export class CodeCache<R extends TranslatedRegion> implements CodeListener {
   private readonly changes = new Map<number, number>();
   private readonly codeBytes: number;
   private readonly mostBatches: number;
+  private readonly mostDeferrals: number;
   private readonly now: () => number;
   private bytes = 0;
   private live = 0;
@@ -116,6 +119,7 @@ export class CodeCache<R extends TranslatedRegion> implements CodeListener {
     this.view = core.view;
     this.codeBytes = options.codeBytes ?? DEFAULT_CODE_BYTES;
     this.mostBatches = options.batches ?? DEFAULT_BATCHES;
+    this.mostDeferrals = options.deferrals ?? DEFAULT_DEFERRALS;
     this.now = options.now ?? (() => 0);
     const pages = memory.buffer.byteLength / 0x1_0000;
     const shared = !(memory.buffer instanceof ArrayBuffer);
@@ -151,7 +155,7 @@ export class CodeCache<R extends TranslatedRegion> implements CodeListener {
   codeRetired(page: number): void {
     const regions = this.byPage.get(page);
     if (regions === undefined) return;
-    this.changes.set(page, Math.min((this.changes.get(page) ?? 0) + 1, MOST_DEFERRALS));
+    this.changes.set(page, Math.min((this.changes.get(page) ?? 0) + 1, this.mostDeferrals));
     for (const region of [...regions]) {
       this.drop(region);
       this.counts.regionsDropped++;

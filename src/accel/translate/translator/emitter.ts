@@ -5,10 +5,12 @@
  */
 import * as L from "../layout.js";
 import type { Instruction } from "./instruction.js";
-import { F_EA_SPECIAL, TLB_ADDEND, TLB_READ, TLB_WRITE } from "./operations.js";
+import { ARITHMETIC, F_EA_SPECIAL, TLB_ADDEND, TLB_READ, TLB_WRITE } from "./operations.js";
 import { IMPORT_CARRY, IMPORT_CONDITION, IMPORT_EXECUTE, IMPORT_READ, IMPORT_WRITE } from "./region-module.js";
+import { VectorFacts } from "./vector-facts.js";
 import { type Label, WasmCode } from "./wasm-code.js";
 import * as W from "./wasm-opcodes.js";
+import { V128_LOAD, V128_STORE } from "./wasm-simd.js";
 
 // ---- Locals. Parameters first: the state block, and RIP at the entry.
 export const CPU = 0;
@@ -48,6 +50,8 @@ export const V128_A = 74;
 export const V128_B = 75;
 export const V128_C = 76;
 export const V128_D = 77;
+export const V128_E = 78;
+export const V128_F = 79;
 
 const LOCAL_GROUPS: readonly (readonly [count: number, type: number])[] = [
   [8, W.TYPE_I32],
@@ -55,10 +59,7 @@ const LOCAL_GROUPS: readonly (readonly [count: number, type: number])[] = [
   [3, W.TYPE_F64],
   [3, W.TYPE_F32],
 ];
-const VECTOR_LOCALS = 36;
-
-const V128_LOAD = 0x00;
-const V128_STORE = 0x0b;
+const VECTOR_LOCALS = 38;
 
 export const RAX = 0;
 export const RCX = 1;
@@ -68,9 +69,14 @@ export const RBP = 5;
 export const RSI = 6;
 export const RDI = 7;
 
+/** Kinds of flags that only a region has: the core gets flags of these in RFLAGS. CC_SRC1 and CC_SRC2 are compared doubles. */
+export const CC_FLOAT = 8;
+/** CC_SRC1 has the flags as RFLAGS has them. */
+export const CC_BITS = 9;
+
 /** How the arithmetic flags follow from CC_RESULT, CC_SRC1 and CC_SRC2: as CC_OP says, known when translating. */
 export interface StaticFlags {
-  /** CC_* of core/flags.ts. */
+  /** CC_* of core/flags.ts, or of this file. */
   readonly kind: number;
   /** Log2 of the operand size in bytes. */
   readonly log: number;
@@ -86,6 +92,8 @@ export interface RegisterSets {
   readonly vectorsWritten: number;
   readonly highUsed: number;
   readonly highWritten: number;
+  /** Whether flags of kinds that only a region has are anywhere. */
+  readonly ownFlags: boolean;
 }
 
 /** Thrown where a region cannot be translated. */
@@ -103,6 +111,9 @@ export class Emitter implements RegisterSets {
   usesVectors = false;
   /** What is known of the flags here; null: CC_OP knows. */
   flags: StaticFlags | null = null;
+  ownFlags = false;
+  /** What is known of vector registers and MXCSR here. */
+  facts = new VectorFacts();
   /** Whether somebody may look at the flags that the instruction under way sets. */
   flagsLive = true;
   /** Offset of the block under way from the region's entry. */
@@ -276,6 +287,7 @@ export class Emitter implements RegisterSets {
 
   xmmWritten(number: number): number {
     this.usesVectors = true;
+    this.facts.forget(number);
     this.vectorsUsed |= 1 << number;
     this.vectorsWritten |= 1 << number;
     return XMM + number;
@@ -347,12 +359,14 @@ export class Emitter implements RegisterSets {
   /** The flags follow from CC_RESULT, CC_SRC1 and CC_SRC2 in this way from here on. */
   setFlags(flags: StaticFlags): void {
     this.flags = flags;
+    if (flags.kind >= CC_FLOAT) this.ownFlags = true;
     this.code.i32((flags.kind << 2) | flags.log);
     this.code.set(CC_OP);
   }
 
   storeFlags(): void {
     const { code } = this;
+    if ((this.sets ?? this).ownFlags || this.sets === null) this.settleOwnFlags();
     code.get(CPU);
     code.get(CC_RESULT);
     code.memory(W.I64_STORE, L.CC_RESULT);
@@ -365,6 +379,61 @@ export class Emitter implements RegisterSets {
     code.get(CPU);
     code.get(CC_OP);
     code.memory(W.I32_STORE, L.CC_OP);
+  }
+
+  // The core knows CC_FLOAT and CC_BITS as flags that are in RFLAGS.
+  private settleOwnFlags(): void {
+    const { code } = this;
+    code.get(CC_OP);
+    code.i32(CC_FLOAT << 2);
+    code.op(W.I32_GE_U);
+    code.if();
+    code.get(CC_OP);
+    code.i32(CC_FLOAT << 2);
+    code.op(W.I32_EQ);
+    code.if();
+    this.pushFloatFlags();
+    code.op(W.I64_EXTEND_I32_U);
+    code.set(CC_SRC1);
+    code.end();
+    code.get(CPU);
+    code.get(CPU);
+    code.memory(W.I64_LOAD, L.RFLAGS);
+    code.i64(-1 - ARITHMETIC);
+    code.op(W.I64_AND);
+    code.get(CC_SRC1);
+    code.op(W.I64_OR);
+    code.memory(W.I64_STORE, L.RFLAGS);
+    code.i32(0);
+    code.set(CC_OP);
+    code.end();
+  }
+
+  // Pushes the flags after a comparison of the doubles in CC_SRC1 and CC_SRC2, as an i32.
+  private pushFloatFlags(): void {
+    const { code } = this;
+    const compare = (opcode: number) => {
+      for (const local of [CC_SRC1, CC_SRC2]) {
+        code.get(local);
+        code.op(W.F64_REINTERPRET_I64);
+      }
+      code.op(opcode);
+    };
+    // CF: less or unordered.
+    compare(W.F64_GE);
+    code.op(W.I32_EQZ);
+    // ZF: equal or unordered.
+    compare(W.F64_LT);
+    compare(W.F64_GT);
+    code.op(W.I32_OR, W.I32_EQZ);
+    code.i32(6);
+    code.op(W.I32_SHL, W.I32_OR);
+    // PF: unordered.
+    compare(W.F64_LT);
+    compare(W.F64_GE);
+    code.op(W.I32_OR, W.I32_EQZ);
+    code.i32(2);
+    code.op(W.I32_SHL, W.I32_OR);
   }
 
   private loadFlags(): void {
@@ -590,5 +659,6 @@ export class Emitter implements RegisterSets {
     code.memory(W.I32_LOAD, L.TLB);
     code.set(TLB);
     this.flags = null;
+    this.facts = this.facts.join();
   }
 }

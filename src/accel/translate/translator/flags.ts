@@ -1,6 +1,6 @@
 /** Conditions and carries from the lazy flags, where their kind is known when translating. See core/flags.ts. */
-import { CC_RESULT, CC_SRC1, CC_SRC2, type Emitter, type StaticFlags } from "./emitter.js";
-import { CC_ADD, CC_DEC, CC_EXPLICIT, CC_INC, CC_LOGIC, CC_SBB, CC_SUB } from "./operations.js";
+import { CC_BITS, CC_FLOAT, CC_RESULT, CC_SRC1, CC_SRC2, type Emitter, type StaticFlags } from "./emitter.js";
+import { AF, CC_ADD, CC_DEC, CC_EXPLICIT, CC_INC, CC_LOGIC, CC_SBB, CC_SUB, CF, OF, PF, SF, ZF } from "./operations.js";
 import * as W from "./wasm-opcodes.js";
 
 /** The pairs of conditions: bits 1-3 of the code in Jcc, SETcc and CMOVcc; bit 0 negates. */
@@ -21,6 +21,14 @@ export function pushCondition(e: Emitter, condition: number): void {
   }
   const negated = (condition & 1) !== 0;
   const pair = condition >> 1;
+  if (flags.kind === CC_FLOAT) {
+    pushOfFloats(e, pair, negated);
+    return;
+  }
+  if (flags.kind === CC_BITS) {
+    pushOfBits(e, pair, negated);
+    return;
+  }
   if (flags.kind === CC_SUB && pushComparison(e, flags.log, pair, negated)) return;
   if (flags.kind === CC_LOGIC && pushOfLogic(e, flags.log, pair, negated)) return;
   switch (pair) {
@@ -62,11 +70,104 @@ export function pushCondition(e: Emitter, condition: number): void {
 /** Pushes CF as an i64: 0 or 1. */
 export function pushCarry64(e: Emitter): void {
   if (e.flags === null) e.dynamicCarry();
+  else if (e.flags.kind >= CC_FLOAT) pushCondition(e, 2 * CARRY);
   else if (e.flags.kind === CC_INC || e.flags.kind === CC_DEC || e.flags.kind === CC_EXPLICIT) {
     e.code.get(CC_SRC1);
     return;
   } else pushCarry(e, e.flags);
   e.code.op(W.I64_EXTEND_I32_U);
+}
+
+/** CC_SRC1 and CC_SRC2 are doubles that were compared. */
+export function setFloatFlags(e: Emitter): void {
+  e.setFlags({ kind: CC_FLOAT, log: 0 });
+}
+
+/** CC_SRC1 has the flags as RFLAGS has them, and nothing else. */
+export function setBits(e: Emitter): void {
+  e.setFlags({ kind: CC_BITS, log: 0 });
+}
+
+/** Whether CC_RESULT tells ZF, SF and PF. */
+export function followsResult(flags: StaticFlags | null): flags is StaticFlags {
+  return flags !== null && flags.kind < CC_FLOAT;
+}
+
+// After UCOMIS and COMIS: OF, SF and AF are clear.
+function pushOfFloats(e: Emitter, pair: number, negated: boolean): void {
+  const { code } = e;
+  const compare = (opcode: number) => {
+    for (const local of [CC_SRC1, CC_SRC2]) {
+      code.get(local);
+      code.op(W.F64_REINTERPRET_I64);
+    }
+    code.op(opcode);
+  };
+  switch (pair) {
+    case CARRY:
+      compare(W.F64_GE);
+      if (!negated) code.op(W.I32_EQZ);
+      return;
+    case BELOW_OR_EQUAL:
+      compare(W.F64_GT);
+      if (!negated) code.op(W.I32_EQZ);
+      return;
+    case ZERO:
+    case 7:
+      compare(W.F64_LT);
+      compare(W.F64_GT);
+      code.op(W.I32_OR);
+      if (!negated) code.op(W.I32_EQZ);
+      return;
+    case PARITY:
+      compare(W.F64_LT);
+      compare(W.F64_GE);
+      code.op(W.I32_OR);
+      if (!negated) code.op(W.I32_EQZ);
+      return;
+    default:
+      code.i32(negated ? 1 : 0);
+  }
+}
+
+function pushOfBits(e: Emitter, pair: number, negated: boolean): void {
+  const { code } = e;
+  const any = (mask: number) => {
+    code.get(CC_SRC1);
+    code.op(W.I32_WRAP_I64);
+    code.i32(mask);
+    code.op(W.I32_AND);
+    code.i32(0);
+    code.op(W.I32_NE);
+  };
+  switch (pair) {
+    case OVERFLOW:
+      any(OF);
+      break;
+    case CARRY:
+      any(CF);
+      break;
+    case ZERO:
+      any(ZF);
+      break;
+    case BELOW_OR_EQUAL:
+      any(CF | ZF);
+      break;
+    case SIGN:
+      any(SF);
+      break;
+    case PARITY:
+      any(PF);
+      break;
+    default:
+      any(SF);
+      any(OF);
+      code.op(W.I32_XOR);
+      if (pair === LESS) break;
+      any(ZF);
+      code.op(W.I32_OR);
+  }
+  if (negated) code.op(W.I32_EQZ);
 }
 
 /** Pushes AF, as its bit of RFLAGS, as an i64. */
@@ -95,7 +196,12 @@ export function pushAuxiliary(e: Emitter, flags: StaticFlags): void {
       break;
     case CC_EXPLICIT:
       code.get(CC_SRC2);
-      code.i64(0x10);
+      code.i64(AF);
+      code.op(W.I64_AND);
+      break;
+    case CC_BITS:
+      code.get(CC_SRC1);
+      code.i64(AF);
       code.op(W.I64_AND);
       break;
     default:

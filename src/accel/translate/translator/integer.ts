@@ -16,7 +16,7 @@ import {
   RDX,
   RSP,
 } from "./emitter.js";
-import { pushAuxiliary, pushCarry64, pushCondition } from "./flags.js";
+import { followsResult, pushAuxiliary, pushCarry64, pushCondition } from "./flags.js";
 import type { Instruction } from "./instruction.js";
 import { immediate, immediate64 } from "./instruction.js";
 import {
@@ -497,7 +497,7 @@ function shiftByConstant(e: Emitter, i: Instruction, kind: number, size: number,
   const { code } = e;
   if (kind === ROL || kind === ROR) {
     if (size < 4) return false;
-    if (e.flagsLive && e.flags === null) return false;
+    if (e.flagsLive && !followsResult(e.flags)) return false;
     accessRm(e, i, size, true);
     pushRm(e, i, size);
     e.pushConstant(count, size);
@@ -1286,7 +1286,7 @@ function bitTest(e: Emitter, i: Instruction): boolean {
   const byConstant = i.op >= OP_BT_I;
   const change = byConstant ? i.op - OP_BT_I : i.op - OP_BT;
   if (size < 4 || (!byConstant && !isRegister(i))) return false;
-  if (e.flagsLive && e.flags === null) return false;
+  if (e.flagsLive && !followsResult(e.flags)) return false;
   const { code } = e;
   accessRm(e, i, size, change !== 0);
   const value = size === 8 ? I64_A : I32_A;

@@ -22,11 +22,13 @@ import {
   OP_NEAR_FIRST,
   OP_RET64,
   OP_UD,
+  OPS_SSE,
   OPS_SYSTEM,
   OPS_X87,
   TLB_ADDEND,
   TLB_FETCH,
 } from "./operations.js";
+import { translateSse } from "./sse.js";
 import { type Structure, structure } from "./structure.js";
 import type { Label } from "./wasm-code.js";
 import * as W from "./wasm-opcodes.js";
@@ -322,12 +324,15 @@ class RegionWriter {
     // The one that comes last is the outermost.
     for (let k = merges.length - 1; k >= 0; k--) this.blockLabels.set(merges[k], e.code.block());
     e.flags = n === 0 || shape.isLoop[n] ? null : (this.flagsInto.get(n) ?? null);
+    const { facts } = e;
+    e.facts = shape.isLoop[n] || shape.isMerge[n] ? facts.join() : facts.copy();
     this.node(n);
     for (const merge of merges) {
       e.code.end();
       this.tree(merge);
     }
     if (shape.isLoop[n]) e.code.end();
+    e.facts = facts;
   }
 
   // To another node, or out of the region where there is none.
@@ -551,7 +556,7 @@ function translate(e: Emitter, i: Instruction): boolean {
   // Outside 64-bit mode, segments other than the flat ones have their limits checked by the core.
   if (e.truncates && (i.flags & F_EA_SPECIAL) !== 0 && !isFlat(i)) return false;
   if (i.op < OPS_SYSTEM) return translateInteger(e, i);
-  return false;
+  return i.op >= OPS_SSE && translateSse(e, i);
 }
 
 function isFlat(i: Instruction): boolean {
