@@ -43,6 +43,14 @@ test("verifying every million instructions, or as told", () => {
   assert.equal(parse("--clock", "icount", "--verify=500").verify, 500);
 });
 
+test("where profiles and regions are written to", () => {
+  const { profile, printRegions } = parse("--profile", "-", "--print-regions", "a");
+  assert.deepEqual([profile, printRegions], [true, "a"]);
+  const none = parse();
+  assert.deepEqual([none.profile, none.printRegions], [null, null]);
+  assert.throws(() => parse("--profile="), UsageError);
+});
+
 test("saves", () => {
   const { saves, restore, given } = parse("--save-at", "1.25s:a:b", "--save-at=70i:/c d", "--restore", "e");
   assert.deepEqual(

@@ -63,6 +63,16 @@ export const BOOT_OPTIONS = {
     placeholder: "FILE",
     help: "at the end write one JSON object of counters to FILE (default: standard error)",
   },
+  profile: {
+    kind: "value",
+    placeholder: "FILE|-",
+    help: "at the end write a table of the guest's hot code to FILE (-: standard error): address, symbol, interpreted or translated, executions, instructions, share; not under KVM",
+  },
+  "print-regions": {
+    kind: "value",
+    placeholder: "FILE|-",
+    help: "write every region that is translated to FILE (-: standard error): the guest's instructions, and the WebAssembly that each became; needs --accel translate",
+  },
   clock: {
     kind: "value",
     placeholder: "real|icount",
@@ -94,7 +104,7 @@ export const BOOT_OPTIONS = {
   symbols: {
     kind: "value",
     placeholder: "FILE",
-    help: "System.map or ELF file with symbols, for crash reports and the monitor",
+    help: "System.map, copy of /proc/kallsyms or ELF file with symbols, for crash reports, the monitor, --profile and --print-regions",
   },
 } as const satisfies OptionTable;
 
@@ -132,6 +142,9 @@ export interface BootConfig {
   timeout: number | null;
   /** A file's path, true for standard error. */
   stats: string | true | null;
+  /** Likewise. */
+  profile: string | true | null;
+  printRegions: string | true | null;
   clock: "real" | "icount";
   /** Instructions between two comparisons with the interpreter, or null for none. */
   verify: number | null;
@@ -199,6 +212,8 @@ export function parseBootOptions(options: ParsedOptions<typeof BOOT_OPTIONS>): B
     testDevice: options.testdev,
     timeout: options.timeout === undefined ? null : parseSeconds(options.timeout),
     stats: options.stats ?? null,
+    profile: output("profile", options.profile),
+    printRegions: output("print-regions", options["print-regions"]),
     clock: oneOf("clock", options.clock ?? "real", ["real", "icount"]),
     verify: parseVerify(options),
     tscFrequency:
@@ -288,6 +303,11 @@ function oneOf<const Choice extends string>(name: string, text: string, choices:
   const found = choices.find((choice) => choice === text);
   if (found === undefined) throw new UsageError(`--${name} ${text} is none of ${choices.join(", ")}`);
   return found;
+}
+
+/** Where something is written to. */
+function output(name: string, text: string | undefined): string | true | null {
+  return text === "-" ? true : path(name, text);
 }
 
 function path(name: string, text: string | undefined): string | null {

@@ -30,7 +30,7 @@ import { describeOptions, parseArguments } from "./options.js";
 import { createAccelerator, createBoard } from "./parts.js";
 import { type MachineSetup, openRestored } from "./restore.js";
 import { Session } from "./session.js";
-import { collectStats, writeStats } from "./stats.js";
+import { collectStats, writeReport } from "./stats.js";
 
 /** In Debian's package seabios. */
 const VGA_ROM = "/usr/share/seabios/vgabios-stdvga.bin";
@@ -125,7 +125,8 @@ export async function run(args: string[]): Promise<number> {
     if (config.stats !== null) {
       const { firstByte } = console;
       const run = { started, firstByte, exitCode, reason, machine: machine.stats() };
-      writeStats(config.stats, collectStats({ ...run, accel: accelerator.name, accelReason }));
+      const stats = collectStats({ ...run, accel: accelerator.name, accelReason });
+      writeReport(config.stats, `${JSON.stringify(stats)}\n`);
     }
     return exitCode;
   } finally {

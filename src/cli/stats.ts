@@ -50,8 +50,7 @@ export function collectStats(input: StatsInput): object {
 }
 
 /** @param target a file's path, or true for standard error. @throws FileError */
-export function writeStats(target: string | true, stats: object): void {
-  const text = `${JSON.stringify(stats)}\n`;
+export function writeReport(target: string | true, text: string): void {
   if (target === true) {
     process.stderr.write(text);
     return;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { RegionReport } from "../accel/translate/translator/region-report.js";
+import type { RegionReport, ReportedInstruction } from "../accel/translate/translator/region-report.js";
 import { WasmCode } from "../accel/translate/translator/wasm-code.js";
 import { END, I64_ADD, I64_SUB, TYPE_I64 } from "../accel/translate/translator/wasm-opcodes.js";
 import { listRegion } from "./region-listing.js";
@@ -11,39 +11,33 @@ test("a region: guest instructions, and the wasm of each under it", async () => 
   code.unsigned(1);
   code.unsigned(1);
   code.byte(TYPE_I64);
-  const marks = [];
+  // add rax, rcx; dec rcx
+  const guest = [Uint8Array.of(0x48, 0x01, 0xc8), Uint8Array.of(0x48, 0xff, 0xc9)];
+  const instructions: ReportedInstruction[] = [];
   code.get(1);
   code.set(2);
   code.loop();
-  for (const ipOffset of [0, 3]) {
-    marks.push({ at: code.length, block: 0, ipOffset });
+  for (const [index, bytes] of guest.entries()) {
+    instructions.push({ at: code.length, offset: index * 3, code: bytes, first: index === 0 });
     code.get(2);
-    code.i64(ipOffset === 0 ? 1 : 0x1000);
-    code.op(ipOffset === 0 ? I64_ADD : I64_SUB);
+    code.i64(index === 0 ? 1 : 0x1000);
+    code.op(index === 0 ? I64_ADD : I64_SUB);
     code.set(2);
   }
   code.end();
   code.i32(0);
   code.op(END);
-  const region: RegionReport = {
-    number: 7,
-    rip: 0xffffffff81000010n,
-    bits: 64,
-    // add rax, rcx; dec rcx; jne -8
-    blocks: [{ offset: 0, code: Uint8Array.of(0x48, 0x01, 0xc8, 0x48, 0xff, 0xc9, 0x75, 0xf8), instructions: 3 }],
-    body: code.finish(),
-    marks,
-  };
+  const region: RegionReport = { number: 7, rip: 0xffffffff81000010n, bits: 64, instructions, body: code.finish() };
   const symbols = new SymbolTable([{ address: 0xffffffff81000000n, name: "sum" }]);
   const names = { local: (index: number) => ["cpu", "base", "rax"][index] };
   assert.deepEqual(await listRegion(region, { symbols, names }), [
-    `region 7 at ffffffff81000010 <sum+0x10>: 1 block, 3 instructions, ${region.body.length} bytes of wasm`,
+    `region 7 at ffffffff81000010 <sum+0x10>: 1 block, 2 instructions, ${region.body.length} bytes of wasm`,
     "  locals: 1 i64",
     "  local.get $base",
     "  local.set $rax",
     "  loop $0",
     "",
-    ";; block 0 at ffffffff81000010 <sum+0x10>",
+    ";; block at ffffffff81000010 <sum+0x10>",
     ";; ffffffff81000010  4801c8                   add rax,rcx",
     "    local.get $rax",
     "    i64.const 1",

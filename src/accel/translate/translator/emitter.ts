@@ -16,7 +16,7 @@ import { V128_LOAD, V128_STORE } from "./wasm-simd.js";
 export const CPU = 0;
 export const BASE = 1;
 export const TLB = 2;
-const ENTRY = 3;
+export const ENTRY = 3;
 /** Where the last access that `access` made is in wasm memory. */
 export const HOST = 4;
 export const CC_OP = 5;
@@ -36,16 +36,16 @@ export const I64_A = 16;
 export const I64_B = 17;
 export const I64_C = 18;
 export const I64_D = 19;
-const GPR = 20;
+export const GPR = 20;
 export const F64_A = 36;
 export const F64_B = 37;
 export const F64_C = 38;
 export const F32_A = 39;
 export const F32_B = 40;
 export const F32_C = 41;
-const XMM = 42;
+export const XMM = 42;
 /** The upper halves of YMM registers. */
-const YMM_HIGH = 58;
+export const YMM_HIGH = 58;
 export const V128_A = 74;
 export const V128_B = 75;
 export const V128_C = 76;
@@ -118,8 +118,8 @@ export class Emitter implements RegisterSets {
   flagsLive = true;
   /** Offset of the block under way from the region's entry. */
   blockOffset = 0;
-  /** Offset in the body, and the instruction whose code starts there. */
-  readonly marks: { readonly at: number; readonly rec: number }[] = [];
+  /** Offset in the body, and the instruction whose code starts there, with its offset from the region's entry. */
+  readonly marks: { readonly at: number; readonly rec: number; readonly offset: number }[] = [];
   /** Instructions that the core executes. */
   callOuts = 0;
   private exitLabel: Label = 0;
@@ -189,7 +189,7 @@ export class Emitter implements RegisterSets {
 
   /** The code of an instruction starts here. */
   mark(i: Instruction): void {
-    this.marks.push({ at: this.code.length, rec: i.rec });
+    this.marks.push({ at: this.code.length, rec: i.rec, offset: this.blockOffset + i.ipOffset });
   }
 
   // ---- General registers, by their offsets in the state block (AH is RAX + 1).

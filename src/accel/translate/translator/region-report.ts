@@ -1,13 +1,25 @@
 /** What the translator tells of a region, to those who want to see what it made. */
+import {
+  BLOCK_COUNT,
+  BLOCK_HEADER,
+  BLOCK_KEY,
+  MODE_64,
+  MODE_SIZE,
+  REC_BYTES,
+  REC_IPOFF,
+  REC_LEN,
+} from "./operations.js";
+import type { Region } from "./region.js";
 
-/** Guest code of one block. A region may have a block several times. */
-export interface ReportedBlock {
-  /** Bytes from the region's entry to the block. */
+export interface ReportedInstruction {
+  /** Bytes from the start of the function's body to its code. */
+  readonly at: number;
+  /** Bytes from the region's entry to the instruction; a region may have it several times. */
   readonly offset: number;
-  /** Its code as it was translated. */
+  /** As it was translated. */
   readonly code: Uint8Array;
-  /** How many instructions that is. */
-  readonly instructions: number;
+  /** Its block begins with it. */
+  readonly first: boolean;
 }
 
 export interface RegionReport {
@@ -16,19 +28,38 @@ export interface RegionReport {
   /** RIP at its entry when it was translated; a region runs at other addresses too. */
   readonly rip: bigint;
   /** Of the guest's code. */
-  readonly bits: 16 | 32 | 64;
-  /** In the order of the function's text. */
-  readonly blocks: readonly ReportedBlock[];
+  readonly bits: 32 | 64;
+  /** In the order of their code. */
+  readonly instructions: readonly ReportedInstruction[];
   /** The function's body: locals, instructions, `end`. */
   readonly body: Uint8Array;
-  /** Where in the body the code of a guest instruction begins, in ascending order. */
-  readonly marks: readonly RegionMark[];
 }
 
-export interface RegionMark {
-  /** Bytes from the start of the body. */
-  readonly at: number;
-  /** Index of the block in `blocks`, and bytes from that block's start to the instruction. */
-  readonly block: number;
-  readonly ipOffset: number;
+/**
+ * Reports a region that was just translated: the guest's code is still what it was made from.
+ * @param rip RIP at its entry
+ */
+export function reportRegion(
+  view: DataView,
+  region: Region,
+  { number, rip }: { number: number; rip: bigint },
+): RegionReport {
+  const codeOf = new Map<number, { from: number; first: boolean }>();
+  for (const block of region.blocks) {
+    const offset = view.getUint32(block + BLOCK_KEY, true);
+    const count = view.getUint16(block + BLOCK_COUNT, true);
+    for (let index = 0; index < count; index++) {
+      const rec = block + BLOCK_HEADER + index * REC_BYTES;
+      codeOf.set(rec, { from: offset + view.getUint16(rec + REC_IPOFF, true), first: index === 0 });
+    }
+  }
+  const instructions = region.marks.flatMap(({ at, rec, offset }): ReportedInstruction[] => {
+    const place = codeOf.get(rec);
+    if (place === undefined) return [];
+    const code = new Uint8Array(view.buffer.slice(place.from, place.from + view.getUint8(rec + REC_LEN)));
+    return [{ at, offset, code, first: place.first }];
+  });
+  const mode = view.getUint32(region.entry + BLOCK_KEY + 4, true);
+  const bits = (mode & MODE_SIZE) === MODE_64 ? 64 : 32;
+  return { number, rip, bits, instructions, body: region.body };
 }

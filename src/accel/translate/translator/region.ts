@@ -53,8 +53,8 @@ export interface Region {
   /** Wasm offsets of the pages that its code is on. */
   readonly pages: readonly number[];
   readonly instructions: number;
-  /** Where in the body the code of an instruction (by the address of its record) starts. */
-  readonly marks: readonly { readonly at: number; readonly rec: number }[];
+  /** Where in the body the code of an instruction starts: by the address of its record, and its offset from the entry. */
+  readonly marks: readonly { readonly at: number; readonly rec: number; readonly offset: number }[];
 }
 
 /** Blocks of a region at most, and instructions: the run loop promises REGION_BUDGET of these to each region. */
@@ -118,7 +118,7 @@ export function translateRegion(source: CodeSource, cpu: number, entry: number, 
       blocks: [...new Set(nodes.map(({ block }) => block.address))],
       pages: [...new Set(nodes.flatMap(pagesOf))],
       instructions: nodes.reduce((sum, node) => sum + node.instructions.length, 0),
-      marks: writer.e.marks.map(({ at, rec }) => ({ at: at + codeOffset, rec })),
+      marks: writer.e.marks.map((mark) => ({ ...mark, at: mark.at + codeOffset })),
     };
   } catch (error) {
     if (error instanceof Untranslatable) return null;
