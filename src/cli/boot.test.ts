@@ -114,6 +114,32 @@ test("--stats writes one JSON object", (t) => {
   assert.equal(JSON.parse(stderr).outcome, "poweroff");
 });
 
+/** Counts to ten thousand, which makes its loop hot. */
+const BUSY = ["mov ecx, 10000", "1: add eax, ecx", "dec ecx", "jnz 1b"];
+
+test("--accel translate translates what is hot, and --print-regions shows it", (t) => {
+  const folder = temporaryFolder(t);
+  const [listing, statistics] = ["regions", "stats"].map((name) => join(folder, name));
+  const args = bootArgs(t, [...BUSY, CODE.print("x"), CODE.powerOff], "--accel", "translate", `--stats=${statistics}`);
+  const { code, stdout, stderr } = ringvisor(...args, "--print-regions", listing);
+  assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "x", stderr: "" });
+  const stats = JSON.parse(readFileSync(statistics, "utf8"));
+  assert.equal(stats.accel, "translate");
+  assert.ok(stats.details.regionsTranslated >= 1);
+  const text = readFileSync(listing, "utf8");
+  assert.match(text, /^region 1 at [0-9a-f]{16}: 1 block, 3 instructions, \d+ bytes of wasm$/m);
+  assert.match(text, /^;; [0-9a-f]{16} {2}01c8 +add eax,ecx\n(?: +\S.*\n)+;; [0-9a-f]{16} {2}ffc9 +dec ecx$/m);
+  assert.match(ringvisor(...args, "--print-regions=-").stderr, /^region 1 at/m);
+});
+
+test("--print-regions without a translator, or into a folder: one line, and 2", (t) => {
+  const args = bootArgs(t, [CODE.powerOff], "--accel", "interpret");
+  const { code, stderr } = ringvisor(...args, "--print-regions=-");
+  assert.equal(code, 2);
+  assert.match(stderr, /^ringvisor: --print-regions needs --accel translate; this run takes interpret [^\n]*\n$/);
+  assert.match(ringvisor(...args, "--print-regions", temporaryFolder(t)).stderr, /^ringvisor: \S+: is a folder\n$/);
+});
+
 test("what is piped in reaches the guest, and its end ends nothing", async (t) => {
   const running = new Running(bootArgs(t, [CODE.print("?"), CODE.echo, CODE.print("!"), CODE.powerOff]));
   await running.sees(/\?/);

@@ -1,6 +1,7 @@
 /** `ringvisor boot`: reads what is to be booted, builds the machine, runs a session of it. */
 
 import { existsSync } from "node:fs";
+import type { RegionReport } from "../accel/translate/translator/region-report.js";
 import type { BootImage } from "../boot/boot-image.js";
 import { isBzImage } from "../boot/bzimage.js";
 import type { BootFile } from "../boot/file-reader.js";
@@ -25,9 +26,10 @@ import { createScreen } from "../node/screen/screen.js";
 import { keysOf } from "../node/screen/terminal-keys.js";
 import { Typist } from "../node/screen/typist.js";
 import { BOOT_OPTIONS, type BootConfig, parseBootOptions } from "./boot-options.js";
-import { UsageError } from "./errors.js";
+import { NotImplementedError, UsageError } from "./errors.js";
 import { describeOptions, parseArguments } from "./options.js";
 import { createAccelerator, createBoard } from "./parts.js";
+import { RegionPrinter } from "./region-printer.js";
 import { type MachineSetup, openRestored } from "./restore.js";
 import { Session } from "./session.js";
 import { collectStats, writeReport } from "./stats.js";
@@ -57,6 +59,7 @@ export async function run(args: string[]): Promise<number> {
   }
   if (operands.length > 0) throw new UsageError(`boot takes options only, not "${operands[0]}"`);
   const config = parseBootOptions(options);
+  if (config.profile !== null) throw new NotImplementedError("--profile");
   const symbols = config.symbols === null ? null : parseSymbols(await readBootFile(config.symbols));
   const floppy = config.floppy === null ? null : prepareFloppy(await readBootFile(config.floppy));
   const restored = config.restore === null ? null : await openRestored(config.restore, config, prepareImage, floppy);
@@ -66,11 +69,13 @@ export async function run(args: string[]): Promise<number> {
     vgaRom: config.screen === "text" ? await readVgaRom(config.vgaRomFile) : null,
   };
   const { accel, verify } = config;
-  const {
-    accelerator,
-    reason: accelReason,
-    tscFrequency,
-  } = await createAccelerator({ accel, clock: setup.clock, verify });
+  const regions = config.printRegions === null ? null : new RegionPrinter(config.printRegions, symbols);
+  const onRegion = regions === null ? undefined : (region: RegionReport) => regions.print(region);
+  const parts = await createAccelerator({ accel, clock: setup.clock, verify, onRegion });
+  const { accelerator, reason: accelReason, tscFrequency } = parts;
+  if (regions !== null && accelerator.name !== "translate") {
+    throw new UsageError(`--print-regions needs --accel translate; this run takes ${accelerator.name}`);
+  }
   restored?.checkCpu(accelerator);
   const boot = restored?.boot ?? (await prepareImage(config));
 
@@ -128,6 +133,7 @@ export async function run(args: string[]): Promise<number> {
       const stats = collectStats({ ...run, accel: accelerator.name, accelReason });
       writeReport(config.stats, `${JSON.stringify(stats)}\n`);
     }
+    await regions?.finish();
     return exitCode;
   } finally {
     typist?.close();
@@ -135,6 +141,7 @@ export async function run(args: string[]): Promise<number> {
     machine?.close();
     keys?.close();
     console.close();
+    regions?.close();
     await restored?.close();
   }
 }

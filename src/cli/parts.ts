@@ -1,5 +1,6 @@
 /** Which accelerator and which board a machine of the command line gets. */
-import { createInterpreter } from "../accel/translate/accelerator.js";
+import { createInterpreter, createTranslator } from "../accel/translate/accelerator.js";
+import { type RegionReport, reportingTranslator } from "../accel/translate/translator/region-report.js";
 import { createVerifier } from "../accel/translate/verifier/accelerator.js";
 import type { PlainData } from "../devices/device.js";
 import { dword, flag, literal, object, type StateOf } from "../devices/state-shape.js";
@@ -12,10 +13,15 @@ import type { TechniqueName } from "../node/host/techniques.js";
 import type { Accelerator } from "../vcpu/accelerator.js";
 import type { AcceleratorName } from "./boot-options.js";
 import { chooseAccelerator, type RealAcceleratorName } from "./choose-accelerator.js";
-import { NotImplementedError } from "./errors.js";
 
 /** What this version has. */
-export const AVAILABLE_ACCELERATORS: readonly RealAcceleratorName[] = ["kvm", "interpret"];
+export const AVAILABLE_ACCELERATORS: readonly RealAcceleratorName[] = ["kvm", "translate", "interpret"];
+/** Whether `auto` takes the translator rather than the interpreter. */
+const AUTO_TRANSLATES = false;
+/** What `auto` chooses from. */
+export const AUTO_ACCELERATORS: readonly RealAcceleratorName[] = AVAILABLE_ACCELERATORS.filter(
+  (name) => name !== "translate" || AUTO_TRANSLATES,
+);
 export const BUILT_TECHNIQUES: ReadonlySet<TechniqueName> = new Set<TechniqueName>(["full", "hardware"]);
 
 /** Not resolved by the compiler: the package may be missing where native code was left out. */
@@ -32,6 +38,8 @@ export interface AcceleratorOptions {
   clock: "real" | "icount";
   /** Compares with the interpreter every so many instructions. */
   verify?: number | null;
+  /** Told of every region that the translator makes. */
+  onRegion?: (region: RegionReport) => void;
 }
 
 export interface AcceleratorParts {
@@ -42,7 +50,7 @@ export interface AcceleratorParts {
   tscFrequency: number | undefined;
 }
 
-/** @throws NotImplementedError, AcceleratorError ACCELERATOR_UNAVAILABLE */
+/** @throws AcceleratorError ACCELERATOR_UNAVAILABLE */
 export async function createAccelerator(options: AcceleratorOptions): Promise<AcceleratorParts> {
   const parts = await createChosen(options);
   const { verify: interval = null } = options;
@@ -51,18 +59,21 @@ export async function createAccelerator(options: AcceleratorOptions): Promise<Ac
   return { ...parts, accelerator: createVerifier({ tested: parts.accelerator, reference, interval }) };
 }
 
-async function createChosen({ accel, clock }: AcceleratorOptions): Promise<AcceleratorParts> {
+async function createChosen({ accel, clock, onRegion }: AcceleratorOptions): Promise<AcceleratorParts> {
   const host = await probeAcceleration(hostView, PROBE_OPTIONS);
   // KVM counts no instructions.
-  const available = clock === "icount" && accel === "auto" ? ["interpret" as const] : AVAILABLE_ACCELERATORS;
+  const automatic = AUTO_ACCELERATORS.filter((name) => clock !== "icount" || name !== "kvm");
+  const available = accel === "auto" ? automatic : AVAILABLE_ACCELERATORS;
   const { accelerator, reason } = chooseAccelerator(host, accel, available);
   if (accelerator === "kvm") {
     const kvm = (await import("../accel/kvm/accelerator.js")).createKvm();
     return { accelerator: kvm, reason, tscFrequency: undefined };
   }
-  if (accelerator !== "interpret") throw new NotImplementedError(`--accel ${accelerator}`);
   const tscFrequency = host.kvm.device === "open" && clock === "real" ? await hostTscFrequency() : undefined;
-  return { accelerator: createInterpreter(await loadCore()), reason, tscFrequency };
+  const core = await loadCore();
+  if (accelerator === "interpret") return { accelerator: createInterpreter(core), reason, tscFrequency };
+  const translator = onRegion === undefined ? undefined : reportingTranslator(onRegion);
+  return { accelerator: createTranslator(core, { translator, now: () => performance.now() }), reason, tscFrequency };
 }
 
 async function hostTscFrequency(): Promise<number | undefined> {

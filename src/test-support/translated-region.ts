@@ -1,24 +1,25 @@
 /** Assembly to the listing of the region that the translator makes of it. */
-
-import { ARENA_NEXT, CODE_ARENA, MACHINE_BLOCK, VCPU_BASE } from "../accel/translate/layout.js";
+import { createInterpreter } from "../accel/translate/accelerator.js";
 import {
+  ARENA_NEXT,
   BLOCK_COUNT,
   BLOCK_HEADER,
-  BLOCK_KEY,
-  REC_BYTES,
-  REC_IPOFF,
-} from "../accel/translate/translator/operations.js";
+  BLOCK_OFFSET,
+  BLOCK_RECORDS,
+  CODE_ARENA,
+  MACHINE_BLOCK,
+  VCPU_BASE,
+} from "../accel/translate/layout.js";
+import { REC_BYTES, REC_IPOFF } from "../accel/translate/translator/operations.js";
 import { translateRegion } from "../accel/translate/translator/region.js";
 import { REGION_NAMES } from "../accel/translate/translator/region-names.js";
 import { reportRegion } from "../accel/translate/translator/region-report.js";
 import { RAM_OFFSET } from "../guest-memory/guest-memory.js";
 import { listRegion } from "../inspect/region-listing.js";
 import { GPR_NAMES } from "../vcpu/state.js";
-import { testInterpreter } from "./interpreter.js";
+import { compiledCore } from "./compiled-core.js";
 import { TEST_LAYOUT, TestCpu, type TestMode, type TestRegisters } from "./test-cpu.js";
 
-/** Of a block's header: how many records it has. */
-const BLOCK_RECORDS = 14;
 /** Where a program's registers point to: there is room on both sides. */
 const DATA = BigInt(TEST_LAYOUT.data + 0x800);
 
@@ -37,7 +38,7 @@ function settingsOf(assembly: string): { mode: TestMode; registers: Partial<Test
 /** Runs a program under the interpreter, and translates the region at its start. The lines of its listing. */
 export async function translateForTest(assembly: string): Promise<string[]> {
   const { mode, registers } = settingsOf(assembly);
-  const cpu = new TestCpu({ accelerator: await testInterpreter(), mode });
+  const cpu = new TestCpu({ accelerator: createInterpreter(await compiledCore()), mode });
   await cpu.run(assembly, registers);
   const view = new DataView(cpu.memory.memory.buffer);
   const blocks = knownBlocks(view);
@@ -56,7 +57,7 @@ export async function translateForTest(assembly: string): Promise<string[]> {
   for (const block of region.blocks) {
     for (let index = 0; index < view.getUint16(block + BLOCK_COUNT, true); index++) {
       const rec = block + BLOCK_HEADER + index * REC_BYTES;
-      const address = view.getUint32(block + BLOCK_KEY, true) - RAM_OFFSET + view.getUint16(rec + REC_IPOFF, true);
+      const address = view.getUint32(block + BLOCK_OFFSET, true) - RAM_OFFSET + view.getUint16(rec + REC_IPOFF, true);
       records.set(BigInt(rec), `$record_${address.toString(16)}`);
     }
   }
@@ -69,7 +70,7 @@ function knownBlocks(view: DataView): Map<number, number> {
   const blocks = new Map<number, number>();
   const end = view.getUint32(MACHINE_BLOCK + ARENA_NEXT, true);
   for (let block = CODE_ARENA; block < end; ) {
-    blocks.set(view.getUint32(block + BLOCK_KEY, true), block);
+    blocks.set(view.getUint32(block + BLOCK_OFFSET, true), block);
     block += BLOCK_HEADER + view.getUint16(block + BLOCK_RECORDS, true) * REC_BYTES;
   }
   return blocks;

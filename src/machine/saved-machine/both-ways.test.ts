@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createKvm } from "../../accel/kvm/accelerator.js";
-import { kvmObstacle } from "../../test-support/accelerators.js";
+import { kvmObstacle, testTranslator } from "../../test-support/accelerators.js";
 import { CODE, flatImage, Guest, type GuestProgram, until } from "../../test-support/guest-suite/guest.js";
 import { testInterpreter } from "../../test-support/interpreter.js";
 import { TEST_LAYOUT } from "../../test-support/test-environment.js";
@@ -157,24 +157,34 @@ for (const [name, program] of Object.entries(SOURCES)) {
     const accelerator = await testInterpreter();
     assert.equal(await travel(program, [{ accelerator }, { accelerator }, { accelerator }]), LETTERS);
   });
+  test(`interpreter to translator and back, and the reverse: ${name}`, async () => {
+    const [interpreter, translator] = [
+      { accelerator: await testInterpreter() },
+      { accelerator: await testTranslator() },
+    ];
+    assert.equal(await travel(program, [interpreter, translator, interpreter]), LETTERS);
+    assert.equal(await travel(program, [translator, interpreter, translator]), LETTERS);
+  });
 }
 
 const skip = kvmObstacle();
 
-/** Both accelerators with the TSC that they have in common. */
-async function both(): Promise<{ kvm: Leg & { close(): void }; interpreter: Leg }> {
+/** All accelerators with the TSC that they have in common. */
+async function both(): Promise<{ kvm: Leg & { close(): void }; interpreter: Leg; translator: Leg }> {
   const accelerator = createKvm();
   const { tscFrequency } = accelerator;
   return {
     kvm: { accelerator, tscFrequency, close: () => accelerator.close() },
     interpreter: { accelerator: await testInterpreter(), tscFrequency },
+    translator: { accelerator: await testTranslator(), tscFrequency },
   };
 }
 
 for (const [name, program] of Object.entries(SOURCES)) {
-  test(`interpreter to KVM and back, and the reverse: ${name}`, { skip }, async () => {
-    const { kvm, interpreter } = await both();
+  test(`interpreter and translator to KVM and back, and the reverse: ${name}`, { skip }, async () => {
+    const { kvm, interpreter, translator } = await both();
     try {
+      assert.equal(await travel(program, [translator, kvm, translator]), LETTERS);
       assert.equal(await travel(program, [interpreter, kvm, interpreter]), LETTERS);
       assert.equal(await travel(program, [kvm, interpreter, kvm]), LETTERS);
     } finally {

@@ -1,15 +1,9 @@
 /** What the translator tells of a region, to those who want to see what it made. */
-import {
-  BLOCK_COUNT,
-  BLOCK_HEADER,
-  BLOCK_KEY,
-  MODE_64,
-  MODE_SIZE,
-  REC_BYTES,
-  REC_IPOFF,
-  REC_LEN,
-} from "./operations.js";
-import type { Region } from "./region.js";
+import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_MODE, BLOCK_OFFSET } from "../layout.js";
+import type { RegionTranslator } from "./code-cache.js";
+import { MODE_64, MODE_SIZE, REC_BYTES, REC_IPOFF, REC_LEN } from "./operations.js";
+import { type Region, translateRegion } from "./region.js";
+import { encodeRegionModule } from "./region-module.js";
 
 export interface ReportedInstruction {
   /** Bytes from the start of the function's body to its code. */
@@ -46,7 +40,7 @@ export function reportRegion(
 ): RegionReport {
   const codeOf = new Map<number, { from: number; first: boolean }>();
   for (const block of region.blocks) {
-    const offset = view.getUint32(block + BLOCK_KEY, true);
+    const offset = view.getUint32(block + BLOCK_OFFSET, true);
     const count = view.getUint16(block + BLOCK_COUNT, true);
     for (let index = 0; index < count; index++) {
       const rec = block + BLOCK_HEADER + index * REC_BYTES;
@@ -59,7 +53,20 @@ export function reportRegion(
     const code = new Uint8Array(view.buffer.slice(place.from, place.from + view.getUint8(rec + REC_LEN)));
     return [{ at, offset, code, first: place.first }];
   });
-  const mode = view.getUint32(region.entry + BLOCK_KEY + 4, true);
+  const mode = view.getUint32(region.entry + BLOCK_MODE, true);
   const bits = (mode & MODE_SIZE) === MODE_64 ? 64 : 32;
   return { number, rip, bits, instructions, body: region.body };
+}
+
+/** The translator proper, which tells of each region that it makes, before the region can be entered. */
+export function reportingTranslator(report: (region: RegionReport) => void): RegionTranslator<Region> {
+  let number = 0;
+  return {
+    translate: (source, cpu, entry, rip) => {
+      const region = translateRegion(source, cpu, entry, rip);
+      if (region !== null) report(reportRegion(source.view, region, { number: ++number, rip }));
+      return region;
+    },
+    encode: encodeRegionModule,
+  };
 }
