@@ -10,7 +10,7 @@ import { steppingTranslator } from "./stepping-translator.js";
  */
 export async function testInterpreter(): Promise<Accelerator> {
   const translator = process.env.RINGVISOR_TEST_TRANSLATOR;
-  if (translator === "regions") return createTranslator(await compiledCore(), { heat: 1 });
+  if (translator === "regions") return createTranslator(await compiledCore(), { heat: 1, batch: 1 });
   if (translator === "stepping") return steppingTranslator();
   return createInterpreter(await compiledCore());
 }

@@ -122,7 +122,7 @@ export async function steppingTranslator(
   options: CodeCacheOptions = {},
   translator: RegionTranslator = new SteppingTranslator(),
 ): Promise<Accelerator> {
-  return createTranslator(await compiledCore(), { heat: 1, ...options, translator });
+  return createTranslator(await compiledCore(), { heat: 1, batch: 1, ...options, translator });
 }
 
 function encodeRegions(memory: MemoryType, regions: readonly WrittenRegion[]): Uint8Array<ArrayBuffer> {

@@ -1,6 +1,9 @@
 /**
  * The regions of one machine: which blocks have one, when each comes and goes.
  *
+ * A module costs as much as the translation of several regions: regions wait until there are enough of them for one, or
+ * until the block of one that waits has been entered often once more.
+ *
  * A region is dropped when code that it was made from changes, when the arena of the blocks is emptied, and when the
  * regions need more than they may. The functions of one WebAssembly module, a batch, are freed together once all of them
  * are dropped. Where code keeps changing, it has to be hot for longer each time before it is translated again.
@@ -49,6 +52,10 @@ export const REGION_TRANSLATOR: RegionTranslator<Region> = { translate: translat
 export interface CodeCacheOptions {
   /** Entries after which a block is hot. Default {@link DEFAULT_HEAT}. */
   heat?: number;
+  /** Regions of a module. Default {@link DEFAULT_BATCH}. */
+  batch?: number;
+  /** Entries of a block whose region waits, after which it waits no longer. Default {@link DEFAULT_PATIENCE}. */
+  patience?: number;
   /** Most bytes of WebAssembly. Default {@link DEFAULT_CODE_BYTES}. */
   codeBytes?: number;
   /** Most live modules. Default {@link DEFAULT_BATCHES}. */
@@ -59,7 +66,9 @@ export interface CodeCacheOptions {
   now?: () => number;
 }
 
-export const DEFAULT_HEAT = 512;
+export const DEFAULT_HEAT = 2048;
+export const DEFAULT_BATCH = 16;
+export const DEFAULT_PATIENCE = 4096;
 /** WebAssembly's machine code is several times as large. */
 export const DEFAULT_CODE_BYTES = 32 << 20;
 export const DEFAULT_BATCHES = 4096;
@@ -93,6 +102,11 @@ export class CodeCache<R extends TranslatedRegion> implements CodeListener {
   private freePlaces: number[] = [];
   /** How often regions were dropped because a page's code changed. */
   private readonly changes = new Map<number, number>();
+  /** Translated, by the block that they begin at, and not in a module yet. */
+  private readonly waiting = new Map<number, R>();
+  private readonly heat: number;
+  private readonly batch: number;
+  private readonly patience: number;
   private readonly codeBytes: number;
   private readonly mostBatches: number;
   private readonly mostDeferrals: number;
@@ -117,6 +131,9 @@ export class CodeCache<R extends TranslatedRegion> implements CodeListener {
     options: CodeCacheOptions = {},
   ) {
     this.view = core.view;
+    this.heat = options.heat ?? DEFAULT_HEAT;
+    this.batch = options.batch ?? DEFAULT_BATCH;
+    this.patience = options.patience ?? DEFAULT_PATIENCE;
     this.codeBytes = options.codeBytes ?? DEFAULT_CODE_BYTES;
     this.mostBatches = options.batches ?? DEFAULT_BATCHES;
     this.mostDeferrals = options.deferrals ?? DEFAULT_DEFERRALS;
@@ -131,11 +148,15 @@ export class CodeCache<R extends TranslatedRegion> implements CodeListener {
       firstOp: (block, op) => (op === OP_REGION ? core.view.getUint16(block + BLOCK_FIRST_OP, true) : op),
     };
     core.codeListener = this;
-    this.view.setUint32(MACHINE_BLOCK + HEAT_INITIAL, options.heat ?? DEFAULT_HEAT, true);
+    this.view.setUint32(MACHINE_BLOCK + HEAT_INITIAL, this.heat, true);
   }
 
   hot(cpu: number, block: number): void {
     if (this.view.getUint32(block + BLOCK_REGION, true) !== 0) return;
+    if (this.waiting.has(block)) {
+      this.publish();
+      return;
+    }
     if (this.view.getUint32(block + BLOCK_SECOND_PAGE, true) !== 0) {
       this.counts.hotOnTwoPages++;
       return;
@@ -149,27 +170,47 @@ export class CodeCache<R extends TranslatedRegion> implements CodeListener {
       this.counts.hotUntranslatable++;
       return;
     }
-    this.publish([region]);
+    this.counts.regionsTranslated++;
+    // What the region does is not to become hot on its own before the region is entered.
+    for (const each of region.blocks) {
+      this.view.setUint8(each + BLOCK_TRANSLATED, 1);
+      if (this.view.getUint32(each + BLOCK_HEAT, true) !== 0) this.view.setUint32(each + BLOCK_HEAT, this.heat, true);
+    }
+    this.waiting.set(block, region);
+    this.view.setUint32(block + BLOCK_HEAT, this.patience, true);
+    if (this.waiting.size >= this.batch) this.publish();
   }
 
   codeRetired(page: number): void {
-    const regions = this.byPage.get(page);
-    if (regions === undefined) return;
-    this.changes.set(page, Math.min((this.changes.get(page) ?? 0) + 1, this.mostDeferrals));
-    for (const region of [...regions]) {
-      this.drop(region);
-      this.counts.regionsDropped++;
+    const regions = [...(this.byPage.get(page) ?? [])];
+    for (const region of regions) this.drop(region);
+    let dropped = regions.length;
+    for (const [block, { pages }] of this.waiting) {
+      if (!pages.includes(page)) continue;
+      this.waiting.delete(block);
+      dropped++;
     }
+    if (dropped === 0) return;
+    this.counts.regionsDropped += dropped;
+    this.changes.set(page, Math.min((this.changes.get(page) ?? 0) + 1, this.mostDeferrals));
   }
 
   codeCacheEmptied(): void {
-    this.counts.regionsDropped += this.live;
+    this.counts.regionsDropped += this.live + this.waiting.size;
     this.dropAll();
+    this.waiting.clear();
     this.changes.clear();
   }
 
   counters(): Record<string, number> {
-    return { ...this.counts, regionsLive: this.live, regionModules: this.batches.size, regionBytes: this.bytes };
+    const { live, waiting } = this;
+    return {
+      ...this.counts,
+      regionsLive: live,
+      regionsWaiting: waiting.size,
+      regionModules: this.batches.size,
+      regionBytes: this.bytes,
+    };
   }
 
   /** Whether the block's page changes too often for a translation now. The block is counted again then. */
@@ -177,14 +218,16 @@ export class CodeCache<R extends TranslatedRegion> implements CodeListener {
     const changes = this.changes.get(this.view.getUint32(block + BLOCK_OFFSET, true) & ~0xfff) ?? 0;
     const times = this.view.getUint32(block + BLOCK_DEFERRED, true);
     if (times >= changes) return false;
-    const heat = this.view.getUint32(MACHINE_BLOCK + HEAT_INITIAL, true);
     this.view.setUint32(block + BLOCK_DEFERRED, times + 1, true);
-    this.view.setUint32(block + BLOCK_HEAT, heat << times, true);
+    this.view.setUint32(block + BLOCK_HEAT, this.heat << times, true);
     this.counts.hotChanging++;
     return true;
   }
 
-  private publish(regions: readonly R[]): void {
+  /** Makes a module of what waits. */
+  private publish(): void {
+    const regions = [...this.waiting.values()];
+    this.waiting.clear();
     const start = this.now();
     const bytes = this.translator.encode(this.memoryType, regions);
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.imports);
@@ -194,12 +237,11 @@ export class CodeCache<R extends TranslatedRegion> implements CodeListener {
     regions.forEach((region, index) => {
       this.add(region, batch, exports[index] as WebAssembly.ExportValue);
     });
-    this.counts.regionsTranslated += regions.length;
     this.evict(batch);
     this.counts.compilationMilliseconds += this.now() - start;
   }
 
-  private add({ entry, blocks, pages }: R, batch: Batch, code: WebAssembly.ExportValue): void {
+  private add({ entry, pages }: R, batch: Batch, code: WebAssembly.ExportValue): void {
     const place = this.takePlace();
     const region: LiveRegion = { entry, pages, place, batch };
     this.core.exports.table.set(place, code);
@@ -210,7 +252,6 @@ export class CodeCache<R extends TranslatedRegion> implements CodeListener {
       if (others === undefined) this.byPage.set(page, new Set([region]));
       else others.add(region);
     }
-    for (const block of blocks) this.view.setUint8(block + BLOCK_TRANSLATED, 1);
     this.core.exports.publishRegion(entry, place);
   }
 
