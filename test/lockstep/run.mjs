@@ -1,4 +1,5 @@
-// npm run test:lockstep -- [--programs N] [--seed S] [--bits 64|32|16] [--features F,F...] [--mismatches N] [--pieces] [--list]
+// npm run test:lockstep -- [--programs N] [--seed S] [--bits 64|32|16] [--features F,F...] [--mismatches N] [--tested translate|interpret] [--heat N]
+//   [--pieces] [--list]
 // Generated programs on two accelerators side by side, compared after every slice.
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -12,6 +13,8 @@ const { values } = parseArgs({
     bits: { type: "string", default: "64" },
     features: { type: "string" },
     mismatches: { type: "string", default: "5" },
+    tested: { type: "string", default: "translate" },
+    heat: { type: "string", default: "2" },
     pieces: { type: "boolean", default: false },
     list: { type: "boolean", default: false },
     "no-build": { type: "boolean", default: false },
@@ -23,7 +26,7 @@ const maxMismatches = wholeNumber(values, "mismatches", 1);
 const bits = Number(oneOf(values.bits, "bits", ["64", "32", "16"]));
 if (!values["no-build"] && !build()) process.exit(1);
 const dist = new URL("../../dist/", import.meta.url);
-const { createInterpreter } = await import(new URL("accel/translate/accelerator.js", dist));
+const { createInterpreter, createTranslator } = await import(new URL("accel/translate/accelerator.js", dist));
 const { runLockstep } = await import(new URL("test-support/lockstep/tester.js", dist));
 const { describeMismatch, describeProgram } = await import(new URL("test-support/lockstep/report.js", dist));
 const { PROGRAM_FEATURES } = await import(new URL("test-support/lockstep/features.js", dist));
@@ -44,10 +47,15 @@ if (values.list) {
     console.log(line);
   process.exit(0);
 }
+const heat = wholeNumber(values, "heat", 1);
+const tested =
+  oneOf(values.tested, "tested", ["translate", "interpret"]) === "translate"
+    ? createTranslator(core, { heat })
+    : createInterpreter(core);
 const terminal = process.stderr.isTTY;
 const began = performance.now();
 const result = runLockstep({
-  accelerators: [createInterpreter(core), createInterpreter(core)],
+  accelerators: [tested, createInterpreter(core)],
   bits,
   seed,
   programs,

@@ -199,7 +199,8 @@ patch:
   mov ecx, ${userCx}
   and ecx, ${hex(L.CODE_BYTES - 1)}
   mov edx, ${userDx}
-  xor byte ptr [${hex(L.CODE_AT)} + ${c}], dl
+  add ecx, [${hex(L.KERNEL.code)}]
+  xor byte ptr [${c}], dl
   jmp done
 lazy_math:
   mov ${a}, cr0
@@ -287,7 +288,7 @@ common:
   jae done
 skip:
   mov ax, [bp + 16]
-  cmp ax, ${hex(L.CODE_AT / 16)}
+  cmp ax, [${hex(L.KERNEL.codeSegment)}]
   jne end
   mov bx, [bp + 14]
   test bx, bx
@@ -374,12 +375,12 @@ function writePageTables(view: DataView, bits: 32 | 64): void {
       }
       for (let index = 0; index < 512; index++) {
         const noExecute = index * L.PAGE === L.SPECIAL + 3 * L.PAGE ? 1n << 63n : 0n;
-        view.setBigUint64(tables + 3 * L.PAGE + index * 8, L.windowEntry(index, space === 1) | noExecute, true);
+        view.setBigUint64(tables + 3 * L.PAGE + index * 8, L.windowEntry(index, space === 1, 0) | noExecute, true);
       }
     } else {
       for (let index = 0; index < 1024; index++) {
         view.setUint32(tables + index * 4, (tables + L.PAGE) | 7, true);
-        view.setUint32(tables + L.PAGE + index * 4, Number(L.windowEntry(index % 512, space === 1)), true);
+        view.setUint32(tables + L.PAGE + index * 4, Number(L.windowEntry(index % 512, space === 1, 0)), true);
       }
     }
   }

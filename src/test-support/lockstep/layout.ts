@@ -5,7 +5,7 @@
 import type { CodeBits } from "./program.js";
 
 export const PAGE = 4096;
-export const RAM_BYTES = 0x60000;
+export const RAM_BYTES = 0xe0000;
 
 // ---- Guest-physical addresses, and with the identity half of the window the kernel's linear ones.
 export const GDT = 0x1000;
@@ -23,11 +23,13 @@ export const FAULT_STACK = 0xa000;
 /** Page tables of the two address spaces: four levels of one page each. */
 export const TABLES = 0x10000;
 export const TABLES_BYTES = 0x4000;
-export const CODE_AT = 0x20000;
 export const DATA_AT = 0x30000;
 export const STACK_AT = 0x40000;
 /** For each byte of code the offset of the instruction behind it, or 0: where a handler goes on after a fault. */
 export const SKIP_AT = 0x50000;
+/** Programs have their code in turn here: a page that has just changed is not translated soon. */
+export const CODE_PLACES = 16;
+const FIRST_CODE = 0x60000;
 
 export const KERNEL = {
   /** A hash of all events so far. */
@@ -40,6 +42,9 @@ export const KERNEL = {
   /** 1 once the program has come to its end. */
   ended: KERNEL_DATA + 0x14,
   savedStack: KERNEL_DATA + 0x18,
+  /** Where the code lies, and in real mode its segment. */
+  code: KERNEL_DATA + 0x20,
+  codeSegment: KERNEL_DATA + 0x24,
   /** A byte a page of the window: whether a page fault maps it or skips the instruction. */
   repair: KERNEL_DATA + 0x200,
 } as const;
@@ -81,13 +86,21 @@ export const GDT_LIMIT = 0x4f;
 export const SERVICE_VECTOR = 0x80;
 export const END_VECTOR = 0xf0;
 
-/** What the window's page `index` shows in the first address space (`second`: in the other), as a page-table entry. */
-export function windowEntry(index: number, second: boolean): bigint {
+/** Guest-physical address of a program's code. */
+export function codeAt(seed: number): number {
+  return FIRST_CODE + (seed % CODE_PLACES) * CODE_BYTES;
+}
+
+/**
+ * What the window's page `index` shows in the first address space (`second`: in the other), as a page-table entry.
+ * `code` is where the code lies.
+ */
+export function windowEntry(index: number, second: boolean, code: number): bigint {
   const offset = index * PAGE;
   const within = (start: number, bytes: number) => offset >= start && offset < start + bytes;
   const entry = (address: number, bits: bigint) => BigInt(address) | bits;
   if (within(0, RAM_BYTES)) return entry(offset, 3n);
-  if (within(CODE, 2 * CODE_BYTES)) return entry(CODE_AT + (offset % CODE_BYTES), 7n);
+  if (within(CODE, 2 * CODE_BYTES)) return entry(code + (offset % CODE_BYTES), 7n);
   if (within(DATA, DATA_BYTES)) {
     // The second address space has the first four pages in another order.
     const page = (offset - DATA) / PAGE;

@@ -93,6 +93,11 @@ export class Lockstep {
     for (const side of this.sides) side.close();
   }
 
+  private setEntry(bits: 32 | 64, page: number, code: number): void {
+    const entry = Number(L.windowEntry(page, false, code));
+    for (const at of entriesOf(bits, page)) this.image.writeUInt32LE(entry, at);
+  }
+
   private buildImage(program: Program): void {
     const { image } = this;
     let base = this.images.get(program.bits);
@@ -104,10 +109,11 @@ export class Lockstep {
     const pool = valuePool();
     pool.copy(image, L.DATA_AT, program.noise, program.noise + L.DATA_BYTES);
     pool.copy(image, L.DATA_AT + L.DATA_BYTES, 0, L.SPECIAL_BYTES);
+    const code = L.codeAt(program.seed);
     const { instructions, labels } = place(program);
     for (const { offset, bytes } of instructions) {
       const at = offset - L.CODE;
-      image.set(bytes, L.CODE_AT + at);
+      image.set(bytes, code + at);
       image.writeUInt16LE(at + bytes.length, L.SKIP_AT + at * 2);
     }
     for (const { offset, label, addend } of program.pointers) {
@@ -117,16 +123,23 @@ export class Lockstep {
     }
     image.writeUInt32LE(program.eventLimit, L.KERNEL.limit);
     image.writeUInt32LE(program.stepLimit, L.KERNEL.steps);
+    image.writeUInt32LE(code, L.KERNEL.code);
+    image.writeUInt32LE(code / 16, L.KERNEL.codeSegment);
     if (program.bits === 16) return;
+    for (let page = 0; page < (2 * L.CODE_BYTES) / L.PAGE; page++)
+      this.setEntry(program.bits, L.CODE / L.PAGE + page, code);
     for (const page of program.repaired) image[L.KERNEL.repair + page] = 1;
     for (const { page, bits } of program.cleared) {
-      for (let space = 0; space < 2; space++) {
-        const tables = L.TABLES + space * L.TABLES_BYTES;
-        if (program.bits === 64) image[tables + 3 * L.PAGE + page * 8]! &= ~bits;
-        else for (const twin of [page, page + 512]) image[tables + L.PAGE + twin * 4]! &= ~bits;
-      }
+      for (const at of entriesOf(program.bits, page)) image[at]! &= ~bits;
     }
   }
+}
+
+/** Where the page-table entries of a page of the window lie. */
+function entriesOf(bits: 32 | 64, page: number): number[] {
+  const tables = [L.TABLES, L.TABLES + L.TABLES_BYTES];
+  if (bits === 64) return tables.map((table) => table + 3 * L.PAGE + page * 8);
+  return tables.flatMap((table) => [page, page + 512].map((index) => table + L.PAGE + index * 4));
 }
 
 function runInPieces(side: LockstepMachine, instructions: number, random: Random): VcpuExit {

@@ -25,6 +25,7 @@ export class LockstepMachine {
   private readonly blockBytes: Uint8Array;
   private readonly ram: Buffer;
   private readonly snapshots = new Map<string, Uint8Array>();
+  private readonly ramView: DataView;
   private randoms = 0;
 
   constructor(accelerator: Accelerator) {
@@ -54,6 +55,7 @@ export class LockstepMachine {
       random: () => Math.imul(++this.randoms, 0x9e3779b1) >>> 0,
     });
     const buffer = this.memory.memory.buffer;
+    this.ramView = new DataView(buffer);
     this.block = new DataView(buffer, B.VCPU_BASE, B.VCPU_STRIDE);
     this.blockBytes = new Uint8Array(buffer, B.VCPU_BASE, B.VCPU_STRIDE);
     this.ram = Buffer.from(buffer as ArrayBuffer, RAM_OFFSET, L.RAM_BYTES);
@@ -66,6 +68,9 @@ export class LockstepMachine {
       if (this.ram.compare(image, at, at + L.PAGE, at, at + L.PAGE) === 0) continue;
       this.memory.write(at, image.subarray(at, at + L.PAGE));
     }
+    // Now and then all translations go, so that a program does not depend on more than the few before it.
+    if (program.seed % L.CODE_PLACES === 0)
+      this.ramView.setUint32(B.MACHINE_BLOCK + B.ARENA_NEXT, B.CODE_ARENA_END, true);
     this.accesses = 0;
     this.randoms = 0;
     const key = `${program.bits} ${program.ring}`;
@@ -89,6 +94,11 @@ export class LockstepMachine {
     block.setUint32(B.MXCSR, program.mxcsr, true);
     block.setUint32(B.FCW, program.fcw, true);
     this.blockBytes.set(noise.subarray(program.noise, program.noise + 512), B.XMM);
+    if (program.bits === 16) {
+      const at = B.SEGMENTS + B.CS * B.SEG_BYTES;
+      block.setBigUint64(at + B.SEG_BASE, BigInt(L.codeAt(program.seed)), true);
+      block.setUint32(at + B.SEG_SELECTOR, L.codeAt(program.seed) / 16, true);
+    }
     if (program.bits === 64) {
       for (const [segment, offset] of [
         [B.FS, L.FS_BASE],
@@ -190,7 +200,7 @@ function initialState(reset: VcpuState, { bits, ring }: Program): VcpuState {
     });
     state.cr0 = 0x32n;
     state.idtr = { base: 0n, limit: 0x3ff };
-    state.segments.cs = real(L.CODE_AT / 16, 0x9b);
+    state.segments.cs = real(L.codeAt(0) / 16, 0x9b);
     state.segments.ss = real(L.STACK_AT / 16, 0x93);
     for (const name of ["ds", "es", "fs", "gs"] as const) state.segments[name] = real(L.DATA_AT / 16, 0x93);
   } else {
