@@ -1,4 +1,4 @@
-// npm run test:lockstep -- [--programs N] [--seed S] [--bits 64|32|16] [--features F,F...] [--mismatches N] [--tested translate|interpret] [--heat N]
+// npm run test:lockstep -- [--programs N] [--variants N] [--seed S] [--bits 64|32|16] [--features F,F...] [--mismatches N] [--tested translate|interpret] [--heat N]
 //   [--pieces] [--list]
 // Generated programs on two accelerators side by side, compared after every slice.
 import { readFileSync } from "node:fs";
@@ -9,6 +9,7 @@ import { oneOf, wholeNumber } from "../support/arguments.mjs";
 const { values } = parseArgs({
   options: {
     programs: { type: "string", default: "10000" },
+    variants: { type: "string", default: "1" },
     seed: { type: "string", default: "1" },
     bits: { type: "string", default: "64" },
     features: { type: "string" },
@@ -21,6 +22,7 @@ const { values } = parseArgs({
   },
 });
 const programs = wholeNumber(values, "programs", 1);
+const variants = wholeNumber(values, "variants", 1);
 const seed = wholeNumber(values, "seed");
 const maxMismatches = wholeNumber(values, "mismatches", 1);
 const bits = Number(oneOf(values.bits, "bits", ["64", "32", "16"]));
@@ -31,7 +33,6 @@ const { runLockstep } = await import(new URL("test-support/lockstep/tester.js", 
 const { describeMismatch, describeProgram } = await import(new URL("test-support/lockstep/report.js", dist));
 const { PROGRAM_FEATURES } = await import(new URL("test-support/lockstep/features.js", dist));
 const { generateProgram } = await import(new URL("test-support/lockstep/generator.js", dist));
-const { NOISE_BYTES } = await import(new URL("test-support/lockstep/lockstep.js", dist));
 const core = await WebAssembly.compile(readFileSync(new URL("accel/translate/core.wasm", dist)));
 
 const features = new Set(
@@ -43,8 +44,7 @@ const features = new Set(
         .map((name) => oneOf(name, "features", PROGRAM_FEATURES)),
 );
 if (values.list) {
-  for (const line of describeProgram(generateProgram(seed, { bits, features, noiseBytes: NOISE_BYTES })))
-    console.log(line);
+  for (const line of describeProgram(generateProgram(seed, { bits, features }))) console.log(line);
   process.exit(0);
 }
 const heat = wholeNumber(values, "heat", 1);
@@ -59,6 +59,7 @@ const result = runLockstep({
   bits,
   seed,
   programs,
+  variants,
   features,
   maxMismatches,
   pieces: values.pieces,
@@ -72,8 +73,8 @@ for (const failure of result.failures) {
 }
 const seconds = (performance.now() - began) / 1000;
 console.log(
-  `${result.programs} programs of ${bits} bits from seed ${seed}, ${result.instructions} instructions: ` +
-    `${result.failures.length} mismatches (${Math.round(result.programs / seconds)} programs a second)`,
+  `${result.programs} programs of ${bits} bits from seed ${seed}, ${result.runs} runs, ${result.instructions} instructions: ` +
+    `${result.failures.length} mismatches (${Math.round(result.runs / seconds)} runs a second)`,
 );
 console.log("ends:", result.ends, "counters:", result.counters);
 process.exit(result.failures.length === 0 ? 0 : 1);

@@ -19,8 +19,9 @@ function flawedVcpu(vcpu: Vcpu, memory: GuestMemory): Vcpu {
   const block = new DataView(memory.memory.buffer, B.VCPU_BASE, B.VCPU_STRIDE);
   const run = ({ instructions }: RunLimits): VcpuExit => {
     const end = vcpu.instructions + instructions;
+    const pages = new Map<bigint, number | null>();
     for (;;) {
-      const isMultiplication = /^(66)?(4.)?0faf/.test(bytesAt(vcpu, memory, block.getBigUint64(B.RIP, true)));
+      const isMultiplication = /^(66)?(4.)?0faf/.test(bytesAt(pages, block.getBigUint64(B.RIP, true)));
       const before = vcpu.instructions;
       const exit = vcpu.run({ instructions: 1 }) as VcpuExit;
       if (isMultiplication && vcpu.instructions === before + 1) block.setUint8(B.GPR, block.getUint8(B.GPR) ^ 0x80);
@@ -28,14 +29,15 @@ function flawedVcpu(vcpu: Vcpu, memory: GuestMemory): Vcpu {
     }
   };
   return Object.create(vcpu, { run: { value: run } }) as Vcpu;
-}
 
-function bytesAt(vcpu: Vcpu, memory: GuestMemory, rip: bigint): string {
-  let text = "";
-  for (let index = 0n; index < 4n; index++) {
-    const gpa = vcpu.translate(rip + index);
-    if (gpa === null || !memory.contains(gpa, 1)) break;
-    text += memory.read8(gpa).toString(16).padStart(2, "0");
+  // Of one page: nobody changes page tables meanwhile.
+  function bytesAt(pages: Map<bigint, number | null>, rip: bigint): string {
+    const page = rip & ~0xfffn;
+    if (!pages.has(page)) pages.set(page, vcpu.translate(page));
+    const gpa = pages.get(page) ?? null;
+    const offset = Number(rip & 0xfffn);
+    const bytes =
+      gpa === null || !memory.contains(gpa, 4096) ? [] : memory.view(gpa, 4096).subarray(offset, offset + 4);
+    return Buffer.from(bytes).toString("hex");
   }
-  return text;
 }

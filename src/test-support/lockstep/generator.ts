@@ -14,13 +14,11 @@ import * as L from "./layout.js";
 import { ABSOLUTE, OperandSource, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP } from "./operands.js";
 import type { CodeBits, Program } from "./program.js";
 import { immediateBytes, pickSpec, type Table, tableOf } from "./spec-tables.js";
-import { clearedPages, repairedPages, slicesOf } from "./surroundings.js";
+import { circumstances } from "./surroundings.js";
 
 export interface GeneratorOptions {
   bits: CodeBits;
   features: ReadonlySet<ProgramFeature>;
-  /** Bytes of values that programs take theirs from. */
-  noiseBytes: number;
 }
 
 const FAULTS: readonly (readonly number[])[] = [
@@ -53,7 +51,7 @@ class Generator extends OperandSource {
 
   constructor(
     private readonly seed: number,
-    private readonly options: GeneratorOptions,
+    options: GeneratorOptions,
   ) {
     super(new Random(seed), options.bits);
     const { random } = this;
@@ -73,36 +71,18 @@ class Generator extends OperandSource {
 
   program(): Program {
     const { random } = this;
-    const registers = Array.from({ length: 16 }, (_, register) =>
-      register < this.registersCount ? BigInt.asUintN(this.wide ? 64 : 32, integer64(random)) : 0n,
-    );
-    this.giveRoles(registers);
-    registers[RSP] = this.linear(L.STACK + L.STACK_BYTES - 0x400 - random.int(32) * 8);
+    const addresses = this.giveRoles();
+    addresses.push([RSP, this.linear(L.STACK + L.STACK_BYTES - 0x400 - random.int(32) * 8)]);
     const count = 1 + random.int(4);
     this.functionCount = count;
     this.functions = Array.from({ length: count }, () => ({ entry: this.label(), middle: this.label() }));
     const sections = [];
     // Callees first: what they hold is known when a caller modifies it.
     for (let index = count - 1; index >= 0; index--) sections.unshift(this.makeSection(index));
-    const rare = (probability: number) => random.chance(probability);
-    return {
-      seed: this.seed,
-      bits: this.bits,
-      ring: this.ring,
-      base: this.base,
-      registers,
-      rflags: (random.u32() & 0x8d5) | (rare(0.6) ? 0x200 : 0) | (rare(0.2) ? 0x3000 : 0),
-      mxcsr: rare(0.6) ? 0x1f80 : 0x1f80 | (random.u32() & 0xe07f),
-      fcw: rare(0.7) ? 0x37f : 0x7f | (random.u32() & 0xf00),
-      noise: random.int((this.options.noiseBytes - L.DATA_BYTES) / 16) * 16,
-      sections,
-      pointers: this.pointers,
-      cleared: this.on.has("faults") ? clearedPages(random) : [],
-      repaired: this.on.has("faults") ? repairedPages(random) : [],
-      eventLimit: 20 + random.int(200),
-      stepLimit: random.int(40),
-      slices: slicesOf(random, this.on.has("events")),
-    };
+    const { seed, bits, ring, base, pointers } = this;
+    const features = [...this.on];
+    const code = { seed, bits, ring, base, features, addresses, sections, pointers };
+    return { ...code, ...circumstances(random, code) };
   }
 
   private linear(offset: number): bigint {
@@ -113,8 +93,10 @@ class Generator extends OperandSource {
     return this.labels++;
   }
 
-  private giveRoles(registers: bigint[]): void {
+  /** The registers that hold addresses, and those. */
+  private giveRoles(): [number, bigint][] {
     const { random } = this;
+    const addresses: [number, bigint][] = [];
     const choices = this.wide ? [RBX, RBP, 8, 9, 10, 12, 13, 14, 15] : [RBX, RBP];
     random.shuffle(choices);
     const bases = this.wide ? 2 + random.int(3) : 1 + random.int(2);
@@ -122,10 +104,11 @@ class Generator extends OperandSource {
       const offset = L.DATA + random.int(4) * L.PAGE + random.int(64) * 16 + (random.chance(0.2) ? random.int(16) : 0);
       this.bases.set(register, offset);
       this.reserved.add(register);
-      registers[register] = this.linear(offset);
+      addresses.push([register, this.linear(offset)]);
     }
     this.counters.push(...choices.splice(0, 3));
     if (!this.wide) this.counters.push(RSI, RDI);
+    return addresses;
   }
 
   // ---- Sections.
@@ -146,9 +129,14 @@ class Generator extends OperandSource {
     builder.pushed = 0;
     const amount = index === 0 ? 6 + random.int(24) : 3 + random.int(12);
     const first = random.int(amount);
-    this.body(first, 0, framed ? room : 0);
-    builder.place(middle);
-    this.body(amount - first, 0, framed ? room : 0);
+    const whole = () => {
+      this.body(first, 0, framed ? room : 0);
+      builder.place(middle);
+      this.body(amount - first, 0, framed ? room : 0);
+    };
+    // The main function mostly goes round, so that all that it calls becomes hot.
+    if (index === 0 && random.chance(0.8)) this.countedInMemory(L.DATA + 0x7ff0, 3 + random.int(14), whole);
+    else whole();
     if (framed) this.adjustStack(room);
     if (index === 0) {
       builder.raw(0xcd, L.END_VECTOR);
@@ -341,18 +329,7 @@ class Generator extends OperandSource {
       section.loop(random.chance(0.8) ? 0xe2 : random.pick([0xe0, 0xe1]), top);
       this.reserved.delete(RCX);
     } else if (kind < 4 || counter === undefined) {
-      // The count is in memory, where it may be overwritten: then the run's budget ends the loop.
-      const offset = L.DATA + 0x7000 + (this.labels % 128) * 8;
-      section.op(
-        { opcode: [0xc7], reg: 0, immediate: littleEndian(BigInt(times), this.bits === 16 ? 2 : 4) },
-        this.at(offset, false),
-      );
-      section.place(top);
-      this.body(amount, depth + 1, frame);
-      const down = this.at(offset, false);
-      if (random.chance(0.5)) section.op({ opcode: [0xff], reg: 1 }, down);
-      else section.op({ opcode: [0x83], reg: 5, immediate: Uint8Array.of(1) }, down);
-      section.jcc(random.pick([5, 0xf]), top);
+      this.countedInMemory(L.DATA + 0x7000 + (this.labels % 128) * 8, times, () => this.body(amount, depth + 1, frame));
     } else {
       this.reserved.add(counter);
       const wide = this.wide && random.chance(0.5);
@@ -378,6 +355,20 @@ class Generator extends OperandSource {
       section.place(after);
       this.reserved.delete(counter);
     }
+  }
+
+  // The count may be overwritten: then the run's budget ends the loop.
+  private countedInMemory(offset: number, times: number, body: () => void): void {
+    const { random, section } = this;
+    const top = this.label();
+    const count = littleEndian(BigInt(times), this.bits === 16 ? 2 : 4);
+    section.op({ opcode: [0xc7], reg: 0, immediate: count }, this.at(offset, false));
+    section.place(top);
+    body();
+    const down = this.at(offset, false);
+    if (random.chance(0.5)) section.op({ opcode: [0xff], reg: 1 }, down);
+    else section.op({ opcode: [0x83], reg: 5, immediate: Uint8Array.of(1) }, down);
+    section.jcc(random.pick([5, 0xf]), top);
   }
 
   private callSomething(): void {

@@ -6,6 +6,7 @@ import { compare } from "./compare.js";
 import * as L from "./layout.js";
 import { baseImage, LockstepMachine } from "./machine.js";
 import { type CodeBits, type Program, place } from "./program.js";
+import { NOISE_BYTES } from "./surroundings.js";
 
 /** Where the two sides first differed. */
 export interface Mismatch {
@@ -15,8 +16,6 @@ export interface Mismatch {
   instructions: number;
   differences: string[];
 }
-
-export const NOISE_BYTES = 0x20000;
 
 let noise: Buffer | undefined;
 

@@ -1,4 +1,5 @@
 /** A generated program: relocatable instructions, what it starts from, and how its run is cut into slices. */
+import type { ProgramFeature } from "./features.js";
 import { CODE, CODE_BYTES } from "./layout.js";
 
 export type CodeBits = 16 | 32 | 64;
@@ -47,10 +48,15 @@ export interface Slice {
 
 export interface Program {
   seed: number;
+  /** Which circumstances its code has; absent for the first. */
+  variant?: number;
   bits: CodeBits;
   ring: 0 | 3;
   /** Linear address of the window. */
   base: bigint;
+  features: readonly ProgramFeature[];
+  /** Registers that hold addresses, and those. */
+  addresses: readonly (readonly [number, bigint])[];
   registers: readonly bigint[];
   rflags: number;
   mxcsr: number;

@@ -2,9 +2,10 @@
 import type { Accelerator } from "../../vcpu/accelerator.js";
 import { PROGRAM_FEATURES, type ProgramFeature } from "./features.js";
 import { type GeneratorOptions, generateProgram } from "./generator.js";
-import { Lockstep, type LockstepOptions, type Mismatch, NOISE_BYTES } from "./lockstep.js";
+import { Lockstep, type LockstepOptions, type Mismatch } from "./lockstep.js";
 import type { CodeBits, Program } from "./program.js";
 import { shrink } from "./shrink.js";
+import { vary } from "./surroundings.js";
 
 export interface LockstepTestOptions extends LockstepOptions {
   /** Makes one of two accelerators: the first is the one under test. */
@@ -13,6 +14,8 @@ export interface LockstepTestOptions extends LockstepOptions {
   /** Seed of the first program; the next has the next one. */
   seed: number;
   programs: number;
+  /** Runs of each program, every one with other registers, data, faults and events. Default 1. */
+  variants?: number;
   features?: ReadonlySet<ProgramFeature>;
   /** Stop after this many mismatches. Default 5. */
   maxMismatches?: number;
@@ -30,6 +33,7 @@ export interface LockstepFailure {
 
 export interface LockstepResult {
   programs: number;
+  runs: number;
   instructions: number;
   ends: Record<string, number>;
   counters: Record<string, number>;
@@ -37,24 +41,29 @@ export interface LockstepResult {
 }
 
 export function runLockstep(options: LockstepTestOptions): LockstepResult {
-  const { accelerators, bits, seed, programs, progress, maxMismatches = 5 } = options;
+  const { accelerators, bits, seed, programs, progress, variants = 1, maxMismatches = 5 } = options;
   const generator: GeneratorOptions = {
     bits,
     features: options.features ?? new Set(PROGRAM_FEATURES),
-    noiseBytes: NOISE_BYTES,
   };
   const failures: LockstepFailure[] = [];
   const lockstep = new Lockstep(accelerators, options);
   let done = 0;
+  let runs = 0;
   try {
     for (; done < programs && failures.length < maxMismatches; done++) {
       const program = generateProgram(seed + done, generator);
-      const found = lockstep.run(program);
-      if (found) failures.push(minimize(found, options));
+      for (let variant = 0; variant < variants; variant++) {
+        const found = lockstep.run(vary(program, variant));
+        runs++;
+        if (!found) continue;
+        failures.push(minimize(found, options));
+        break;
+      }
       if (done % 100 === 99) progress?.(done + 1);
     }
     const { instructions, ends } = lockstep;
-    return { programs: done, instructions, ends, counters: lockstep.counters(0), failures };
+    return { programs: done, runs, instructions, ends, counters: lockstep.counters(0), failures };
   } finally {
     lockstep.close();
   }

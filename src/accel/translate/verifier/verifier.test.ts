@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { testInterpreter } from "../../../test-support/interpreter.js";
+import { compiledCore } from "../../../test-support/compiled-core.js";
 import { flawedAccelerator } from "../../../test-support/lockstep/flawed.js";
 import { TEST_LAYOUT, TestCpu } from "../../../test-support/test-cpu.js";
 import { AcceleratorError, type VcpuBus } from "../../../vcpu/accelerator.js";
+import { createInterpreter } from "../accelerator.js";
 import { createVerifier } from "./accelerator.js";
 
 async function sound(interval?: number) {
-  const interpreter = await testInterpreter();
+  const interpreter = createInterpreter(await compiledCore());
   return createVerifier({ tested: interpreter, reference: interpreter, interval });
 }
 
@@ -71,7 +72,7 @@ test("an interrupt that an access raises is taken by both sides at the same inst
 });
 
 test("a wrong result is reported with its register, and both values", async () => {
-  const interpreter = await testInterpreter();
+  const interpreter = createInterpreter(await compiledCore());
   const accelerator = createVerifier({ tested: flawedAccelerator(interpreter), reference: interpreter, interval: 1 });
   const cpu = new TestCpu({ accelerator, mode: "long" });
   const { exit } = await cpu.run("mov eax, 3; mov ebx, 5; imul ebx, eax; nop");
@@ -81,7 +82,7 @@ test("a wrong result is reported with its register, and both values", async () =
 });
 
 test("a wrong byte in memory is reported with its address", async () => {
-  const interpreter = await testInterpreter();
+  const interpreter = createInterpreter(await compiledCore());
   const accelerator = createVerifier({ tested: flawedAccelerator(interpreter), reference: interpreter, interval: 4 });
   const cpu = new TestCpu({ accelerator, mode: "long" });
   const { exit } = await cpu.run(`mov eax, 3; imul ebx, eax; mov [${TEST_LAYOUT.data}], eax; mov eax, 0; nop`);
