@@ -6,11 +6,13 @@ import {
   OP_ALU_RI,
   OP_ALU_RM,
   OP_ALU_RR,
+  OP_ANDN,
   OP_BSF,
   OP_BSR,
   OP_BSWAP,
   OP_BT,
   OP_BT_I,
+  OP_BZHI,
   OP_CALL64,
   OP_CBW,
   OP_CDQE,
@@ -32,11 +34,14 @@ import {
   OP_MOV_RR,
   OP_MOVZX8,
   OP_MUL,
+  OP_MULX,
   OP_NEG,
   OP_NEG_R,
   OP_NOP,
   OP_NOT,
   OP_NOT_R,
+  OP_PEXT,
+  OP_POPCNT,
   OP_PUSH64_R,
   OP_ROL_I,
   OP_RORX,
@@ -142,7 +147,11 @@ function integerEffects(i: Instruction, memory: number): number {
     case OP_CBW:
     case OP_CWDE:
       return 0;
+    case OP_POPCNT:
+      return size < 4 ? USES | LEAVES : SETS | memory;
     default:
+      if (op >= OP_ANDN && op <= OP_BZHI) return SETS | memory;
+      if (op >= OP_MULX && op <= OP_PEXT) return memory;
       if (op >= OP_RORX && op <= OP_SHRX) return memory;
       if (op >= OP_BT && op < OP_BT_I + 4) {
         return size < 4 || (op < OP_BT_I && memory !== 0) ? USES | LEAVES : memory;

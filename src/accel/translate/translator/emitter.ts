@@ -10,7 +10,7 @@ import { IMPORT_CARRY, IMPORT_CONDITION, IMPORT_EXECUTE, IMPORT_READ, IMPORT_WRI
 import { VectorFacts } from "./vector-facts.js";
 import { type Label, WasmCode } from "./wasm-code.js";
 import * as W from "./wasm-opcodes.js";
-import { V128_LOAD, V128_STORE } from "./wasm-simd.js";
+import { V128_LOAD, V128_STORE, v128 } from "./wasm-simd.js";
 
 // ---- Locals. Parameters first: the state block, and RIP at the entry.
 export const CPU = 0;
@@ -112,6 +112,11 @@ export class Emitter implements RegisterSets {
   /** What is known of the flags here; null: CC_OP knows. */
   flags: StaticFlags | null = null;
   ownFlags = false;
+  /** Whether what the whole region uses has to be known before it is written. */
+  get needsSets(): boolean {
+    return this.callOuts > 0 || this.zeroesHigh;
+  }
+  private zeroesHigh = false;
   /** What is known of vector registers and MXCSR here. */
   facts = new VectorFacts();
   /** Whether somebody may look at the flags that the instruction under way sets. */
@@ -141,6 +146,13 @@ export class Emitter implements RegisterSets {
   begin(): void {
     this.leaveLabel = this.code.block();
     this.exitLabel = this.code.block();
+  }
+
+  /** What the region uses, for writing it again. */
+  get foundSets(): RegisterSets {
+    const { used, written, vectorsUsed, vectorsWritten, highUsed, ownFlags } = this;
+    const highWritten = this.zeroesHigh ? highUsed : this.highWritten;
+    return { used, written, vectorsUsed, vectorsWritten, highUsed, highWritten, ownFlags };
   }
 
   /** Closes them, and answers the function's body. The code must not fall through its end. */
@@ -305,6 +317,20 @@ export class Emitter implements RegisterSets {
     this.highUsed |= 1 << number;
     this.highWritten |= 1 << number;
     return YMM_HIGH + number;
+  }
+
+  /** Clears the upper halves of the first registers: in the state block, and in locals where the region has them. */
+  zeroUpperHalves(count: number): void {
+    const { code } = this;
+    this.usesVectors = true;
+    this.zeroesHigh = true;
+    const inLocals = this.sets?.highUsed ?? 0;
+    for (let n = 0; n < count; n++) {
+      if (((inLocals >> n) & 1) === 0) code.get(CPU);
+      v128(code, 0n, 0n);
+      if (((inLocals >> n) & 1) !== 0) code.set(this.ymmHighWritten(n));
+      else code.simdMemory(V128_STORE, L.XMM + n * 32 + 16);
+    }
   }
 
   /** A local for intermediate vectors. */

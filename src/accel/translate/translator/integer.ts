@@ -731,7 +731,7 @@ function shiftDouble(e: Emitter, i: Instruction): boolean {
 // ---- Products and quotients.
 
 // Pushes the upper half of the unsigned 128-bit product of two i64 locals.
-function pushHighProduct(e: Emitter, a: number, b: number): void {
+export function pushHighProduct(e: Emitter, a: number, b: number): void {
   const { code } = e;
   const low = (local: number) => {
     code.get(local);

@@ -5,6 +5,7 @@ import { Emitter, I64_A, REMAINING, type RegisterSets, RIP, type StaticFlags, TL
 import { pushCondition } from "./flags.js";
 import { type GuestBlock, type Instruction, immediate, readBlock } from "./instruction.js";
 import { accessPush, accessTop, finishPush, release, translateInteger } from "./integer.js";
+import { translateBits } from "./integer-bmi.js";
 import {
   F_EA_SPECIAL,
   MODE_64,
@@ -106,9 +107,9 @@ export function translateRegion(source: CodeSource, cpu: number, entry: number, 
   try {
     let writer = new RegionWriter(nodes, shape, null);
     writer.write();
-    // Call-outs store and load the registers of the whole region, which are known now.
-    if (writer.e.callOuts > 0) {
-      writer = new RegionWriter(nodes, shape, writer.e);
+    // Some instructions concern the registers that the whole region uses, which are known now: call-outs store and load them.
+    if (writer.e.needsSets) {
+      writer = new RegionWriter(nodes, shape, writer.e.foundSets);
       writer.write();
     }
     const { body, codeOffset } = writer.e.finish();
@@ -555,7 +556,7 @@ function sameFlags(a: StaticFlags | null, b: StaticFlags | null): boolean {
 function translate(e: Emitter, i: Instruction): boolean {
   // Outside 64-bit mode, segments other than the flat ones have their limits checked by the core.
   if (e.truncates && (i.flags & F_EA_SPECIAL) !== 0 && !isFlat(i)) return false;
-  if (i.op < OPS_SYSTEM) return translateInteger(e, i);
+  if (i.op < OPS_SYSTEM) return translateInteger(e, i) || translateBits(e, i);
   return i.op >= OPS_SSE && translateSse(e, i);
 }
 

@@ -1,4 +1,5 @@
 /** Vector instructions: SSE's and AVX's. Their meaning is the core's: core/sse.ts and core/avx.ts. */
+import { translateAvx } from "./avx.js";
 import type { Emitter } from "./emitter.js";
 import type { Instruction } from "./instruction.js";
 import { OP_MOVNTI, OPS_AVX, OPS_AVX_OWN, OPS_MMX, OPS_SSE } from "./operations.js";
@@ -14,9 +15,8 @@ export function translateSse(e: Emitter, i: Instruction): boolean {
   const { op } = i;
   if (op >= OPS_MMX && op < OPS_AVX) return false;
   if (op !== OP_MOVNTI) checkUsable(e, i);
-  if (op >= OPS_AVX) return false;
+  if (op >= OPS_AVX_OWN) return translateAvx(e, i);
   const operation = op < OPS_AVX ? op : op - OPS_AVX + OPS_SSE;
-  if (op >= OPS_AVX_OWN) return false;
   return (
     translateMove(e, i, operation) ||
     translatePacked(e, i, operation) ||
