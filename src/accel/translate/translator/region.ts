@@ -65,6 +65,9 @@ const MAX_INSTRUCTIONS = 1200;
 const MAX_DEPTH = 4;
 const MAX_INLINED = 700;
 
+/** Blocks that ran this many times less often than the entry are left out. */
+const RARELY = 16;
+
 /** A call inside the region that has not returned. */
 interface Context {
   readonly id: number;
@@ -159,7 +162,12 @@ function findNodes(source: CodeSource, cpu: number, entry: number, rip: bigint):
     if (known !== undefined) return known;
     if (Math.abs(offset) > 0x7000_0000 || nodes.length >= MAX_NODES) return -1;
     const block = blockAt(offset);
-    if (block === null || instructions + block.instructions.length > MAX_INSTRUCTIONS) return -1;
+    if (
+      block === null ||
+      (offset !== 0 && isRare(source.view, block.address)) ||
+      instructions + block.instructions.length > MAX_INSTRUCTIONS
+    )
+      return -1;
     const node = makeNode(block, offset, context);
     if (node.instructions.length === 0) return -1;
     instructions += node.instructions.length;
@@ -201,6 +209,12 @@ function findNodes(source: CodeSource, cpu: number, entry: number, rip: bigint):
     }
   }
   return nodes;
+}
+
+// Whether a block has run too rarely to be worth its translation, as far as its entries are counted.
+function isRare(view: DataView, block: number): boolean {
+  const hot = view.getUint32(L.MACHINE_BLOCK + L.HEAT_INITIAL, true);
+  return (hot - view.getUint32(block + L.BLOCK_HEAT, true)) * RARELY < hot;
 }
 
 function isTranslatableMode(mode: number): boolean {
