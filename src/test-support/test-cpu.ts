@@ -34,6 +34,8 @@ export interface TestCpuOptions extends TestEnvironment {
   bus?: Partial<VcpuBus>;
   /** What comes after a program. Default: INT, and HLT under KVM. */
   ending?: "int" | "hlt";
+  /** Where the time comes from, which is the number of instructions all the same. Default `icount`. */
+  clock?: "icount" | "real";
   /** Ticks a second. Default: the accelerator's. */
   tscFrequency?: number;
 }
@@ -98,7 +100,7 @@ export class TestCpu {
       count: 1,
       model: options.accelerator.offer(typeof model === "string" ? parseCpuModel(model) : model),
       bus: this.bus,
-      clock: { mode: "icount", now: () => this.vcpu.instructions },
+      clock: { mode: options.clock ?? "icount", now: () => this.vcpu.instructions },
       random: () => 0x12345678,
       tscFrequency: options.tscFrequency,
     });

@@ -65,7 +65,10 @@ export interface VcpuOptions {
 }
 
 export interface RunLimits {
-  /** Leave after this many instructions (exactly, where the accelerator counts; else as a hint). */
+  /**
+   * Leave after this many instructions: exactly with an icount clock, never more where the accelerator counts, as a
+   * hint elsewhere.
+   */
   instructions: number;
   /** Leave at this clock time (ns) at the latest, or a little after it. */
   deadline?: number;

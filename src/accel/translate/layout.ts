@@ -192,6 +192,7 @@ export const AVX_BLOCKED = 0x654; // u32: 0 usable, else the vector that AVX rai
 export const CPUID_COUNT = 0x658; // u32
 export const MMU_GENERATION = 0x65c; // u32
 export const PKRS = 0x660; // u32: protection keys of supervisor pages, IA32_PKRS
+export const ENDS_EARLY = 0x664; // u32: this run may end where too little of its budget is left for a region
 export const REPEATING = 0x6f8; // u32: the string instruction at RIP has repetitions left; RF is set in what is pushed there
 export const IGNNE = 0x6fc; // u32: IGNNE# is asserted: x87 errors are not reported while CR0.NE is clear
 

@@ -90,6 +90,9 @@ export class CoreVcpu implements Vcpu {
     block.setU32(L.EXIT_REASON, L.EXIT_NONE);
     block.setU32(L.EXIT_REQUEST, 0);
     block.setU32(L.YIELDED, 0);
+    // A clock of the host's does not depend on where a run ends.
+    const endsEarly = this.options.clock.mode === "real" && budget >= 2 * L.REGION_BUDGET;
+    block.setU32(L.ENDS_EARLY, endsEarly ? 1 : 0);
     core.pollTimers(cpu);
     this.running = true;
     let progress = this.instructions;

@@ -1,7 +1,7 @@
 // The operations of the main loop once more, in general form: any size, any mode, any address. It comes here
 // with what it does not do itself: a TLB miss, a segment's base or limit, a rare condition or size.
 import {
-  BLOCK_RIP, CODE_RETIRED, CS, CUR_REC, EXIT_REQUEST, MACHINE_BLOCK, MODE, REGION_BUDGET, REMAINING, REPEATING, RIP,
+  BLOCK_RIP, CODE_RETIRED, CS, CUR_REC, ENDS_EARLY, EXIT_REQUEST, MACHINE_BLOCK, MODE, REGION_BUDGET, REMAINING, REPEATING, RIP,
   SEGMENTS, SEG_BYTES, SEG_LIMIT, STEPPING,
 } from "../layout";
 import { ADC, ADD, AND, CMP, OR, SBB, SUB } from "./alu";
@@ -139,6 +139,11 @@ export function mayEnterRegion(cpu: usize): bool {
   return load<u64>(cpu, EXIT_REQUEST) == 0 && load<i64>(cpu, REMAINING) >= <i64>REGION_BUDGET && load<u32>(cpu, STEPPING) == 0;
 }
 
+/** Whether this run ends where a region begins, because what is left of its budget is not worth interpreting. */
+export function endsHere(cpu: usize): bool {
+  return load<u32>(cpu, ENDS_EARLY) != 0 && load<u64>(cpu, EXIT_REQUEST) == 0 && load<i64>(cpu, REMAINING) < <i64>REGION_BUDGET;
+}
+
 /**
  * Executes a record for a region. 0: the next record follows. 1: the region has to leave. CUR_REC is 0 then and RIP and
  * the budget are right, or CUR_REC is the record to go on at.
@@ -152,7 +157,7 @@ export function executeRecord(cpu: usize, rec: usize): u32 {
     store<u32>(cpu, 0, CUR_REC);
     return 1;
   }
-  if (load<u32>(MACHINE_BLOCK, CODE_RETIRED) == 0) return 0;
+  if (load<u32>(MACHINE_BLOCK, CODE_RETIRED) == 0 && load<u64>(cpu, EXIT_REQUEST) == 0) return 0;
   store<u32>(cpu, <u32>(rec + REC_BYTES), CUR_REC);
   return 1;
 }
@@ -206,7 +211,7 @@ function transfer(cpu: usize, rec: usize, op: u32): bool {
       settle(cpu);
       return false;
     case OP_REGION:
-      if (!mayEnterRegion(cpu)) return execute(cpu, rec, operationOf(rec));
+      if (!mayEnterRegion(cpu) && !endsHere(cpu)) return execute(cpu, rec, operationOf(rec));
       store<u64>(cpu, load<u64>(cpu, BLOCK_RIP), RIP);
       return false;
     case OP_UD:

@@ -12,7 +12,7 @@ import {
   RBP, RCX, RDX, RSP, compareJump, hostOf, isCanonical, pageOf, putReg, putRm, quickCarry, quickCondition, quickRotate, reg,
   ripAfter, rm, rmAt, testJump,
 } from "./forms";
-import { execute, mayEnterRegion } from "./general";
+import { endsHere, execute, mayEnterRegion } from "./general";
 import { hostHot } from "./host";
 import { TLB_READ, TLB_WRITE, tlbEntry } from "./memory";
 import { MODE_64, MODE_CS_LIMITED, MODE_FLAT, MODE_SIZE } from "./mode-bits";
@@ -52,11 +52,16 @@ export function run(cpu: usize): void {
     } else {
       block = findBlock(cpu);
       countEntry(cpu, block);
-      if (load<u32>(block, BLOCK_REGION) != 0 && mayEnterRegion(cpu)) {
-        const way = runRegions(cpu, block);
-        if (way == REGION_CAUGHT) return;
-        if (way == REGION_DONE) continue;
-        block = singleBlock(cpu, findBlock(cpu));
+      if (load<u32>(block, BLOCK_REGION) != 0) {
+        if (mayEnterRegion(cpu)) {
+          const way = runRegions(cpu, block);
+          if (way == REGION_CAUGHT) return;
+          if (way == REGION_DONE) continue;
+          block = singleBlock(cpu, findBlock(cpu));
+        } else if (endsHere(cpu)) {
+          store<u32>(cpu, EXIT_BUDGET, EXIT_REASON);
+          return;
+        }
       }
     }
     store<u64>(cpu, load<u64>(cpu, RIP), BLOCK_RIP);

@@ -6,9 +6,10 @@ import {
 } from "../layout";
 import { granulesHeld, lookUp, operationOf, pageHasCode } from "./blocks";
 import { carryFlag, condition } from "./flags";
-import { executeRecord, mayEnterRegion, settle } from "./general";
+import { execute, executeRecord, mayEnterRegion, settle } from "./general";
 import { TLB_ADDEND, TLB_FETCH, tlbEntry } from "./memory";
 import { NO_MEMORY, markDirty, readHost, watchesPage, wrap, writeHost } from "./mmu";
+import { OPS_SYSTEM, OPS_X87 } from "./ops";
 import { OP_REGION, OP_RELOOKUP } from "./ops-integer";
 import { REC_OP } from "./record";
 
@@ -32,9 +33,21 @@ export function runRegions(cpu: usize, first: usize): u32 {
       // What else is pending is looked at first: the region leaves here again if it is entered again.
       if (forced) return mayEnterRegion(cpu) ? REGION_FORCED : REGION_DONE;
     }
-    if (!mayEnterRegion(cpu)) return REGION_DONE;
-    block = lookUp(cpu, load<u64>(cpu, RIP));
-    if (block == 0 || load<u32>(block, BLOCK_REGION) == 0) return REGION_DONE;
+    // On to the next region, over the operations that end every region.
+    while (true) {
+      if (!mayEnterRegion(cpu)) return REGION_DONE;
+      const rip = load<u64>(cpu, RIP);
+      block = lookUp(cpu, rip);
+      if (block == 0) return REGION_DONE;
+      if (load<u32>(block, BLOCK_REGION) != 0) break;
+      const rec = block + BLOCK_HEADER;
+      const op = <u32>load<u16>(rec, REC_OP);
+      if (op < OPS_SYSTEM || op >= OPS_X87) return REGION_DONE;
+      store<u64>(cpu, rip, BLOCK_RIP);
+      store<u32>(cpu, <u32>rec, CUR_REC);
+      execute(cpu, rec, op);
+      store<u32>(cpu, 0, CUR_REC);
+    }
   }
 }
 
@@ -61,7 +74,7 @@ export function regionRead(cpu: usize, linear: u64, size: u32, rec: usize, block
   const first: u32 = 0x1000 - (<u32>linear & 0xfff);
   if (size <= first) return host == NO_MEMORY ? 0 : host;
   const second = wrap(cpu, linear + first);
-  if (watchesPage(cpu, second)) return 0;
+  if (second < linear || watchesPage(cpu, second)) return 0;
   const rest = readHost(cpu, second, 0);
   if (host == NO_MEMORY || rest == NO_MEMORY) return 0;
   const buffer = cpu + REGION_BUFFER;

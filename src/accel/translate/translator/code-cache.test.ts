@@ -76,6 +76,56 @@ test("a run ends after exactly as many instructions as it may, in and around reg
   assert.ok(counters(cpu).regionsTranslated! > 0);
 });
 
+test("with a clock of the host's, a run ends early rather than without regions, and never late", async () => {
+  const cpu = new TestCpu({ accelerator: await steppingTranslator(), mode: "long", clock: "real" });
+  const { REGION_BUDGET } = L;
+  await cpu.run(SUM, { rcx: 100_000n }, undefined, 50_000);
+  const before = cpu.vcpu.instructions;
+  assert.deepEqual(await cpu.vcpu.run({ instructions: 20_000 }), { reason: "budget" });
+  const ran = cpu.vcpu.instructions - before;
+  assert.ok(ran > 20_000 - REGION_BUDGET && ran < 20_000 - REGION_BUDGET + 64, `${ran} instructions`);
+  // Too few for that.
+  const left = cpu.vcpu.instructions;
+  assert.deepEqual(await cpu.vcpu.run({ instructions: REGION_BUDGET }), { reason: "budget" });
+  assert.equal(cpu.vcpu.instructions - left, REGION_BUDGET);
+});
+
+test("operations that end blocks are executed between regions", async () => {
+  const interpreted = new TestCpu({ accelerator: await testInterpreter(), mode: "long" });
+  const cpu = await testCpu();
+  const program = `mov ecx, 500
+     1: pushfq
+     cli
+     cpuid
+     sti
+     popfq
+     mov ebx, cs
+     add esi, ebx
+     xor eax, eax
+     dec edi
+     jnz 1b`;
+  const registers = { rdi: 500n };
+  const expected = await interpreted.run(program, registers);
+  const found = await cpu.run(program, registers);
+  assert.deepEqual(found.registers, expected.registers);
+  assert.equal(found.exit.reason, "halt");
+  assert.ok(counters(cpu).regionsTranslated! > 0);
+});
+
+test("a kick ends a region behind the instruction under way", async () => {
+  const cpu: TestCpu = await testCpu({
+    bus: {
+      mmioRead: () => {
+        cpu.vcpu.kick();
+        return 0;
+      },
+    },
+  });
+  const { exit, state } = await cpu.run("jmp 1f; 1: mov ecx, 5; mov eax, [rdi]; inc ebx; dec ecx", { rdi: 0x8000000n });
+  assert.deepEqual(exit, { reason: "budget" });
+  assert.equal(state.rip, BigInt(code + assemble("jmp 1f; 1: mov ecx, 5; mov eax, [rdi]", 64, code).length));
+});
+
 test("a fault in a region is delivered with the state of before the instruction", async () => {
   for (const translator of [new SteppingTranslator(), new AccessTranslator()]) {
     const cpu = await testCpu({ translator });
