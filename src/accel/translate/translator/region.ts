@@ -236,10 +236,11 @@ function makeNode(block: GuestBlock, offset: number, context: Context | null): N
   const { instructions, end } = block;
   const last = instructions[instructions.length - 1];
   const node = { block, offset, context, taken: -1, following: -1, liveIn: true, liveOut: true };
-  if (isTransfer(last.op)) {
+  const checked = (block.mode & MODE_SIZE) !== MODE_64 && hasCheckedOperand(last);
+  if (isTransfer(last.op) && !checked) {
     return { ...node, instructions, transfer: last, next: offset + last.ipOffset + last.length, stops: false };
   }
-  if (endsBlock(last.op)) {
+  if (isTransfer(last.op) || endsBlock(last.op)) {
     return {
       ...node,
       instructions: instructions.slice(0, -1),
@@ -568,12 +569,13 @@ function sameFlags(a: StaticFlags | null, b: StaticFlags | null): boolean {
 }
 
 function translate(e: Emitter, i: Instruction): boolean {
-  // Outside 64-bit mode, segments other than the flat ones have their limits checked by the core.
-  if (e.truncates && (i.flags & F_EA_SPECIAL) !== 0 && !isFlat(i)) return false;
+  if (e.truncates && hasCheckedOperand(i)) return false;
   if (i.op < OPS_SYSTEM) return translateInteger(e, i) || translateBits(e, i);
   return i.op >= OPS_SSE && translateSse(e, i);
 }
 
-function isFlat(i: Instruction): boolean {
-  return i.addressSize === 4 && (i.segment === L.DS || i.segment === L.SS);
+// Outside 64-bit mode, segments other than the flat ones have their limits checked by the core.
+function hasCheckedOperand({ flags, addressSize, segment }: Instruction): boolean {
+  if ((flags & F_EA_SPECIAL) === 0) return false;
+  return addressSize !== 4 || (segment !== L.DS && segment !== L.SS);
 }
