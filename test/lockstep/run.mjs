@@ -50,7 +50,7 @@ if (values.list) {
 const heat = wholeNumber(values, "heat", 1);
 const tested =
   oneOf(values.tested, "tested", ["translate", "interpret"]) === "translate"
-    ? createTranslator(core, { heat })
+    ? createTranslator(core, { heat, batch: 1 })
     : createInterpreter(core);
 const terminal = process.stderr.isTTY;
 const began = performance.now();

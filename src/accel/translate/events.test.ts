@@ -332,8 +332,10 @@ test("SYSRET and SYSCALL look at TF at their end", async () => {
       state.msrs[0xc0000082] = BigInt(target);
       state.msrs[0xc0000084] = 0x100n;
     });
-  const back = await star("sysretq", 2n, 0x102n);
+  const back = await star("nop; nop; sysretq", 2n, 0x102n);
   assert.deepEqual([back.fault?.vector, back.fault?.rip, back.fault?.cs], [1, BigInt(target), 0x3b]);
+  // With the handler's HLT.
+  assert.equal(back.state.instructions, 4);
   // The mask takes TF away.
   const call = await star("syscall", 0x102n, 0n);
   assert.notEqual(call.fault?.vector, 1);

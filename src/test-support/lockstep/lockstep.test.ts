@@ -31,7 +31,7 @@ for (const bits of [64, 32, 16] as const) {
   test(`${bits}-bit programs do the same in the translator and in the interpreter`, async () => {
     const core = await compiledCore();
     const result = runLockstep({
-      accelerators: [createTranslator(core, { heat: 2 }), createInterpreter(core)],
+      accelerators: [createTranslator(core, { heat: 2, batch: 1 }), createInterpreter(core)],
       bits,
       seed: 2000,
       programs: 40,

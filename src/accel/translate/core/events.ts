@@ -18,7 +18,7 @@ import { apicAcknowledge, apicPendingVector, apicExtInt, apicWantsAttention } fr
 import { sysRead16, sysRead32, sysRead64, sysWrite16, sysWrite32, sysWrite64, write64 } from "./memory";
 import { is64, isLongMode, isProtected, refreshMode } from "./mode";
 import { canonical, probeWrite, probeWriteSystem } from "./mmu";
-import { REC_LEN } from "./record";
+import { REC_LEN, REC_SEQ } from "./record";
 import { initVcpu, startVcpu } from "./reset";
 import {
   ATTR_CODE, ATTR_CONFORMING, ATTR_DB, ATTR_DOWN, ATTR_L, ATTR_P, ATTR_S, ATTR_WRITABLE, SYS_INT, SYS_INT16,
@@ -250,7 +250,9 @@ export function stepTrapAtEnd(cpu: usize): void {
   store<u32>(cpu, 0, EXC_HAS_ERROR);
   store<u32>(cpu, DEBUG_TRAP, EXC_ERROR);
   store<u64>(cpu, DR6_BS, EXC_PAYLOAD);
-  // The instruction is complete, and the last of its block.
+  // The instruction is complete, and the last of its block, whose instructions count.
+  const rec: usize = load<u32>(cpu, CUR_REC);
+  store<i64>(cpu, load<i64>(cpu, REMAINING) - 1 - <i64>load<u8>(rec, REC_SEQ), REMAINING);
   store<u32>(cpu, 0, CUR_REC);
   unwind();
 }
