@@ -29,7 +29,7 @@ const core = await WebAssembly.compile(readFileSync(new URL("accel/translate/cor
 const tables = (values.table ?? Object.keys(TABLES)).map((table) => oneOf(table, "table", Object.keys(TABLES)));
 const terminal = process.stderr.isTTY;
 const result = await runDifferential({
-  accelerator: values.translate ? createTranslator(core, { heat: 1, deferrals: 0 }) : createInterpreter(core),
+  accelerator: values.translate ? createTranslator(core, { heat: 1, batch: 1, deferrals: 0 }) : createInterpreter(core),
   jumps: values.translate,
   tables,
   bits,
