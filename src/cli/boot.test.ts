@@ -114,8 +114,8 @@ test("--stats writes one JSON object", (t) => {
   assert.equal(JSON.parse(stderr).outcome, "poweroff");
 });
 
-/** Counts to ten thousand, which makes its loop hot. */
-const BUSY = ["mov ecx, 10000", "1: add eax, ecx", "dec ecx", "jnz 1b"];
+/** Counts to a hundred thousand, which makes its loop hot. */
+const BUSY = ["mov ecx, 100000", "1: add eax, ecx", "dec ecx", "jnz 1b"];
 
 test("--accel translate translates what is hot, and --print-regions shows it", (t) => {
   const folder = temporaryFolder(t);
@@ -130,6 +130,23 @@ test("--accel translate translates what is hot, and --print-regions shows it", (
   assert.match(text, /^region 1 at [0-9a-f]{16}: 1 block, 3 instructions, \d+ bytes of wasm$/m);
   assert.match(text, /^;; [0-9a-f]{16} {2}01c8 +add eax,ecx\n(?: +\S.*\n)+;; [0-9a-f]{16} {2}ffc9 +dec ecx$/m);
   assert.match(ringvisor(...args, "--print-regions=-").stderr, /^region 1 at/m);
+});
+
+test("--profile says what is hot, in which tier, with its symbol", (t) => {
+  const folder = temporaryFolder(t);
+  const [table, symbols] = ["profile", "map"].map((name) => join(folder, name));
+  writeFileSync(symbols, "0000000000000000 T nothing\n0000000001000000 T kernel\n");
+  const args = bootArgs(t, [...BUSY, CODE.powerOff], "--symbols", symbols, "--profile", table);
+  for (const [accel, tier] of [
+    ["interpret", "interpret"],
+    ["translate", "translate"],
+  ]) {
+    assert.equal(ringvisor(...args, "--accel", accel).code, 0);
+    const lines = readFileSync(table, "utf8").split("\n");
+    assert.match(lines[0], /^\d+ instructions: \d+\.\d\d % in regions, \d+\.\d\d % in blocks of the interpreter/);
+    assert.match(lines[2], /^ *share +instructions +executions +tier +address +symbol$/);
+    assert.match(lines[3], new RegExp(`^ *\\d+\\.\\d\\d % +\\d+ +\\d+  ${tier} +[0-9a-f]{16}`));
+  }
 });
 
 test("--print-regions without a translator, or into a folder: one line, and 2", (t) => {

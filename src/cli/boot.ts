@@ -1,6 +1,7 @@
 /** `ringvisor boot`: reads what is to be booted, builds the machine, runs a session of it. */
 
 import { existsSync } from "node:fs";
+import { CodeProfile } from "../accel/translate/code-profile.js";
 import type { RegionReport } from "../accel/translate/translator/region-report.js";
 import type { BootImage } from "../boot/boot-image.js";
 import { isBzImage } from "../boot/bzimage.js";
@@ -8,6 +9,7 @@ import type { BootFile } from "../boot/file-reader.js";
 import { prepareFloppy } from "../boot/floppy.js";
 import { prepareBoot } from "../boot/prepare.js";
 import { LARGEST_ROM } from "../devices/vga/vga.js";
+import { formatProfile } from "../inspect/profile.js";
 import { parseSymbols } from "../inspect/symbols.js";
 import { Machine } from "../machine/machine.js";
 import {
@@ -26,7 +28,7 @@ import { createScreen } from "../node/screen/screen.js";
 import { keysOf } from "../node/screen/terminal-keys.js";
 import { Typist } from "../node/screen/typist.js";
 import { BOOT_OPTIONS, type BootConfig, parseBootOptions } from "./boot-options.js";
-import { NotImplementedError, UsageError } from "./errors.js";
+import { UsageError } from "./errors.js";
 import { describeOptions, parseArguments } from "./options.js";
 import { createAccelerator, createBoard } from "./parts.js";
 import { RegionPrinter } from "./region-printer.js";
@@ -59,7 +61,6 @@ export async function run(args: string[]): Promise<number> {
   }
   if (operands.length > 0) throw new UsageError(`boot takes options only, not "${operands[0]}"`);
   const config = parseBootOptions(options);
-  if (config.profile !== null) throw new NotImplementedError("--profile");
   const symbols = config.symbols === null ? null : parseSymbols(await readBootFile(config.symbols));
   const floppy = config.floppy === null ? null : prepareFloppy(await readBootFile(config.floppy));
   const restored = config.restore === null ? null : await openRestored(config.restore, config, prepareImage, floppy);
@@ -71,10 +72,14 @@ export async function run(args: string[]): Promise<number> {
   const { accel, verify } = config;
   const regions = config.printRegions === null ? null : new RegionPrinter(config.printRegions, symbols);
   const onRegion = regions === null ? undefined : (region: RegionReport) => regions.print(region);
-  const parts = await createAccelerator({ accel, clock: setup.clock, verify, onRegion });
+  const profile = config.profile === null ? undefined : new CodeProfile();
+  const parts = await createAccelerator({ accel, clock: setup.clock, verify, onRegion, profile });
   const { accelerator, reason: accelReason, tscFrequency } = parts;
   if (regions !== null && accelerator.name !== "translate") {
     throw new UsageError(`--print-regions needs --accel translate; this run takes ${accelerator.name}`);
+  }
+  if (profile !== undefined && accelerator.name === "kvm") {
+    throw new UsageError("--profile and KVM exclude each other: KVM does not count what its guests do");
   }
   restored?.checkCpu(accelerator);
   const boot = restored?.boot ?? (await prepareImage(config));
@@ -132,6 +137,10 @@ export async function run(args: string[]): Promise<number> {
       const run = { started, firstByte, exitCode, reason, machine: machine.stats() };
       const stats = collectStats({ ...run, accel: accelerator.name, accelReason });
       writeReport(config.stats, `${JSON.stringify(stats)}\n`);
+    }
+    if (config.profile !== null && profile !== undefined) {
+      const total = machine.stats().instructions;
+      writeReport(config.profile, formatProfile(profile.entries(), { symbols, total }));
     }
     await regions?.finish();
     return exitCode;

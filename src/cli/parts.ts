@@ -1,5 +1,7 @@
 /** Which accelerator and which board a machine of the command line gets. */
+
 import { createInterpreter, createTranslator } from "../accel/translate/accelerator.js";
+import type { CodeProfile } from "../accel/translate/code-profile.js";
 import { type RegionReport, reportingTranslator } from "../accel/translate/translator/region-report.js";
 import { createVerifier } from "../accel/translate/verifier/accelerator.js";
 import type { PlainData } from "../devices/device.js";
@@ -40,6 +42,8 @@ export interface AcceleratorOptions {
   verify?: number | null;
   /** Told of every region that the translator makes. */
   onRegion?: (region: RegionReport) => void;
+  /** Counts what the guest's code does; not under KVM. */
+  profile?: CodeProfile;
 }
 
 export interface AcceleratorParts {
@@ -59,7 +63,7 @@ export async function createAccelerator(options: AcceleratorOptions): Promise<Ac
   return { ...parts, accelerator: createVerifier({ tested: parts.accelerator, reference, interval }) };
 }
 
-async function createChosen({ accel, clock, onRegion }: AcceleratorOptions): Promise<AcceleratorParts> {
+async function createChosen({ accel, clock, onRegion, profile }: AcceleratorOptions): Promise<AcceleratorParts> {
   const host = await probeAcceleration(hostView, PROBE_OPTIONS);
   // KVM counts no instructions.
   const automatic = AUTO_ACCELERATORS.filter((name) => clock !== "icount" || name !== "kvm");
@@ -71,9 +75,13 @@ async function createChosen({ accel, clock, onRegion }: AcceleratorOptions): Pro
   }
   const tscFrequency = host.kvm.device === "open" && clock === "real" ? await hostTscFrequency() : undefined;
   const core = await loadCore();
-  if (accelerator === "interpret") return { accelerator: createInterpreter(core), reason, tscFrequency };
+  if (accelerator === "interpret") return { accelerator: createInterpreter(core, { profile }), reason, tscFrequency };
   const translator = onRegion === undefined ? undefined : reportingTranslator(onRegion);
-  return { accelerator: createTranslator(core, { translator, now: () => performance.now() }), reason, tscFrequency };
+  return {
+    accelerator: createTranslator(core, { translator, profile, now: () => performance.now() }),
+    reason,
+    tscFrequency,
+  };
 }
 
 async function hostTscFrequency(): Promise<number | undefined> {

@@ -24,6 +24,18 @@ function sum(records: readonly Record<string, number>[]): Record<string, number>
   return total;
 }
 
+/** Details called `group:name`, as `{ group: { name: count } }`, beside the others. */
+function grouped(details: Record<string, number>): Record<string, number | Record<string, number>> {
+  const all: Record<string, number | Record<string, number>> = {};
+  for (const [key, value] of Object.entries(details)) {
+    const colon = key.indexOf(":");
+    const group = colon < 0 ? undefined : (all[key.slice(0, colon)] ?? {});
+    if (typeof group !== "object") all[key] = value;
+    else all[key.slice(0, colon)] = { ...group, [key.slice(colon + 1)]: value };
+  }
+  return all;
+}
+
 /** Seconds, bytes and counts. */
 export function collectStats(input: StatsInput): object {
   const { machine } = input;
@@ -41,7 +53,7 @@ export function collectStats(input: StatsInput): object {
     firstConsoleByteSeconds: input.firstByte === null ? null : (input.firstByte - input.started) / 1000,
     instructions: machine.instructions,
     exits: sum(machine.vcpus.map((vcpu) => vcpu.exits)),
-    details,
+    details: grouped(details),
     slices: machine.slices,
     inputs: machine.inputs,
     resets: machine.resets,

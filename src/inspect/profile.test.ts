@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatProfile, type ProfileEntry } from "./profile.js";
+import type { CodeProfileEntry } from "../accel/translate/code-profile.js";
+import { formatProfile } from "./profile.js";
 import { SymbolTable } from "./symbols.js";
 
-const ENTRIES: ProfileEntry[] = [
+const ENTRIES: CodeProfileEntry[] = [
   { address: 0x1010n, tier: "interpret", executions: 10, instructions: 50 },
   { address: 0x1000n, tier: "translate", executions: 3, instructions: 600 },
   { address: 0x2000n, tier: "translate", executions: 1, instructions: 300 },

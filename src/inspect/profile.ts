@@ -1,20 +1,7 @@
 /** Where a guest spends its instructions: a table of hot code, by piece of code and by symbol. */
+import type { CodeProfileEntry } from "../accel/translate/code-profile.js";
 import { hex } from "./format.js";
 import type { SymbolTable } from "./symbols.js";
-
-/** Who ran it: the interpreter, or a translated region. */
-export type ProfileTier = "interpret" | "translate";
-
-/** A block of the interpreter's, or a region with all its blocks. */
-export interface ProfileEntry {
-  /** RIP of its first instruction. */
-  readonly address: bigint;
-  readonly tier: ProfileTier;
-  /** How often it was entered. */
-  readonly executions: number;
-  /** Guest instructions retired in it. */
-  readonly instructions: number;
-}
 
 export interface ProfileOptions {
   readonly symbols?: SymbolTable | null;
@@ -41,9 +28,9 @@ function table(head: readonly string[], right: readonly boolean[], rows: readonl
 }
 
 /** The tables, hottest first; ends with a newline. */
-export function formatProfile(entries: readonly ProfileEntry[], options: ProfileOptions): string {
+export function formatProfile(entries: readonly CodeProfileEntry[], options: ProfileOptions): string {
   const { symbols = null, total, rows = DEFAULT_ROWS } = options;
-  const sum = (list: readonly ProfileEntry[]) => list.reduce((all, { instructions }) => all + instructions, 0);
+  const sum = (list: readonly CodeProfileEntry[]) => list.reduce((all, { instructions }) => all + instructions, 0);
   const translated = sum(entries.filter(({ tier }) => tier === "translate"));
   const counted = sum(entries);
   const hottest = [...entries].sort((a, b) => b.instructions - a.instructions).slice(0, rows);
@@ -68,7 +55,7 @@ export function formatProfile(entries: readonly ProfileEntry[], options: Profile
 }
 
 /** A region's instructions count for the symbol of its entry, though it may have others inlined. */
-function bySymbol(entries: readonly ProfileEntry[], symbols: SymbolTable, total: number, rows: number): string[] {
+function bySymbol(entries: readonly CodeProfileEntry[], symbols: SymbolTable, total: number, rows: number): string[] {
   const groups = new Map<string, { interpret: number; translate: number }>();
   for (const { address, tier, instructions } of entries) {
     const name = symbols.describe(address)?.replace(/\+0x[0-9a-f]+$/, "") ?? "(no symbol)";

@@ -2,24 +2,35 @@
 import type { GuestMemory } from "../../guest-memory/guest-memory.js";
 import { type Accelerator, AcceleratorError, type AcceleratorVm, type VcpuOptions } from "../../vcpu/accelerator.js";
 import { limitModel, OFFERED_FEATURES } from "../../vcpu/cpu-model.js";
+import type { CodeProfile } from "./code-profile.js";
 import { Core } from "./core-module.js";
 import { CoreDirtyLog } from "./dirty-log.js";
 import { CodeCache, type CodeCacheOptions, REGION_TRANSLATOR, type RegionTranslator } from "./translator/code-cache.js";
+import { operationCounters } from "./translator/operation-counters.js";
 import { CoreVcpu } from "./vcpu.js";
 
 /**
  * @param module the compiled core (`core.wasm`); the caller loads it, because this layer knows no files
  */
-export function createInterpreter(module: WebAssembly.Module): Accelerator {
+export function createInterpreter(module: WebAssembly.Module, { profile }: ProfileOptions = {}): Accelerator {
   return {
     name: "interpret",
     parallel: false,
     offer: (model) => limitModel(model, OFFERED_FEATURES),
-    createVm: (memory) => new CoreVm(new Core(module, memory), memory),
+    createVm: (memory) => {
+      const core = new Core(module, memory);
+      profile?.attach(core);
+      return new CoreVm(core, memory);
+    },
   };
 }
 
-export interface TranslatorOptions extends CodeCacheOptions {
+export interface ProfileOptions {
+  /** Counts what the guest's code does, of the machine that is made last. */
+  profile?: CodeProfile;
+}
+
+export interface TranslatorOptions extends CodeCacheOptions, ProfileOptions {
   /** What makes regions. Default: the translator proper; another one is for tests. */
   translator?: RegionTranslator;
 }
@@ -34,11 +45,9 @@ export function createTranslator(module: WebAssembly.Module, options: Translator
     name: "translate",
     createVm: (memory) => {
       const core = new Core(module, memory);
-      return new CoreVm(
-        core,
-        memory,
-        new CodeCache(core, memory.memory, options.translator ?? REGION_TRANSLATOR, options),
-      );
+      const codeCache = new CodeCache(core, memory.memory, options.translator ?? REGION_TRANSLATOR, options);
+      options.profile?.attach(core);
+      return new CoreVm(core, memory, codeCache);
     },
   };
 }
@@ -54,9 +63,14 @@ class CoreVm implements AcceleratorVm {
   ) {}
 
   createVcpu(options: VcpuOptions): CoreVcpu {
-    const vcpu = new CoreVcpu(this.core, this.memory, options, () => this.codeCache?.counters() ?? {});
+    const vcpu = new CoreVcpu(this.core, this.memory, options, () => this.counters());
     this.vcpus.push(vcpu);
     return vcpu;
+  }
+
+  /** What is counted for the machine. */
+  private counters(): Record<string, number> {
+    return this.codeCache === undefined ? {} : { ...this.codeCache.counters(), ...operationCounters(this.core.view) };
   }
 
   startDirtyLog(): CoreDirtyLog {

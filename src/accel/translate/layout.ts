@@ -31,8 +31,13 @@ export const ARENA_NEXT = 0x300; // u32: first free byte of the code arena
 export const CODE_PAGES_NEXT = 0x304; // u32: first free byte of the code-page structures
 export const HEAT_INITIAL = 0x308; // u32: BLOCK_HEAT of a new block; 0: the translator is off
 export const CODE_RETIRED = 0x30c; // u32: set when a block is retired, cleared by who wants to know
+export const PROFILING = 0x310; // u32: what runs in regions is counted by block
 export const EMPTY_PAGE = 0x201000; // 4 KiB of 0xff: what a fetch from no memory reads
 export const NO_TLB = 0x210000; // a TLB array without entries, for states in which every access takes the slow path
+export const REGION_CALLOUTS = 0x220000; // u64 an operation (REC_OP): how often regions had the core execute it
+export const REGION_LEAVES = 0x228000; // likewise: how often they left before it, without an exception
+export const REGION_SYSTEM = 0x230000; // likewise: how often it was executed between two regions
+export const REGION_OPERATIONS = 0x1000; // how many each of these has
 export const MAX_SLOTS = 32;
 
 // ---- A block's header, before its records: core/blocks.ts.
@@ -52,6 +57,12 @@ export const BLOCK_TRANSLATED = 42; // u8: the host wants to know when the block
 export const BLOCK_ENTERED = 43; // u8: its region was entered since the host cleared this
 export const BLOCK_DEFERRED = 44; // u32: the host's
 export const BLOCK_HEADER = 48;
+// In the record behind a block's last instruction, for profiles: what its operation leaves unused (it looks at byte 8).
+export const END_REGION_ENTRIES = 4; // u32: entries to its region, while PROFILING
+export const END_RIP_HIGH = 8; // u32: bits 32-55 of RIP at the block when it was made, in bits 8-31
+export const END_RIP_LOW = 12; // u32: the other bits
+export const END_REGION_INSTRUCTIONS = 16; // u64: instructions retired in its region, while PROFILING
+export const END_ENTRIES = 28; // u32: with BLOCK_HEAT subtracted, entries to the block that were counted
 
 /** Instructions that a region may execute between two looks at REMAINING. With less left it is not entered. */
 export const REGION_BUDGET = 2048;
@@ -262,6 +273,17 @@ export const COUNT_MMIO = 7;
 export const COUNT_ARENA_FLUSHES = 8;
 export const COUNT_CR3_WRITES = 9;
 export const COUNT_TLB_FLUSHES = 10;
+export const COUNT_REGION_RUNS = 11; // entries to a region from the interpreter
+export const COUNT_REGION_INSTRUCTIONS = 12; // instructions retired from there until the interpreter went on
+// Why it went on:
+export const COUNT_REGION_PENDING = 13; // something had to be looked at, or the budget was nearly used up
+export const COUNT_REGION_UNKNOWN = 14; // the next block was not known, or lies on two pages
+export const COUNT_REGION_COLD = 15; // the next block has no region
+export const COUNT_REGION_LEAVES = 16; // the region left before an instruction that is the interpreter's
+export const COUNT_REGION_FAULTS = 17; // an exception or an exit
+export const COUNT_REGION_READS = 18; // accesses that missed the TLB in a region
+export const COUNT_REGION_WRITES = 19;
+export const COUNT_REGION_SYSTEM = 20; // system operations between regions, after which they went on
 
 // Scratch space for instructions that need memory for intermediate values (one vCPU uses its own).
 export const SCRATCH = 0x4000; // to 0x7fff

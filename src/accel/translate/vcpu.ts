@@ -40,6 +40,16 @@ const COUNTER_LABELS = [
   "codeArenaFlushes",
   "cr3Writes",
   "tlbFlushes",
+  "regionRuns",
+  "regionInstructions",
+  "regionExitsPending",
+  "regionExitsUnknownBlock",
+  "regionExitsColdBlock",
+  "regionExitsLeave",
+  "regionExitsFault",
+  "regionSlowReads",
+  "regionSlowWrites",
+  "regionSystemOperations",
 ] as const;
 
 /** Register of the local APIC's page. */

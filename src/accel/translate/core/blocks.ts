@@ -14,7 +14,7 @@ import {
   ARENA_NEXT, BLOCK_CODE_BYTES, BLOCK_COUNT, BLOCK_DEFERRED, BLOCK_FIRST_OP, BLOCK_HASH, BLOCK_HEADER, BLOCK_HEAT, BLOCK_MODE,
   BLOCK_NEXT, BLOCK_OFFSET, BLOCK_PAGE_NEXT, BLOCK_RECORDS, BLOCK_REGION, BLOCK_SECOND_NEXT, BLOCK_SECOND_PAGE,
   BLOCK_TRANSLATED, CODE_ARENA, CODE_ARENA_END, CODE_PAGES, CODE_PAGES_END, CODE_PAGES_NEXT, CODE_RETIRED, COUNT_ARENA_FLUSHES,
-  COUNT_BLOCKS_DECODED, COUNT_INVALIDATIONS, COUNTERS, CS, CUR_REC, DS, FETCH_BUFFER, HEAT_INITIAL, MACHINE_BLOCK,
+  COUNT_BLOCKS_DECODED, COUNT_INVALIDATIONS, COUNTERS, CS, CUR_REC, DS, END_ENTRIES, END_RIP_HIGH, END_RIP_LOW, FETCH_BUFFER, HEAT_INITIAL, MACHINE_BLOCK,
   MAX_VCPUS, MODE, MONITOR_LINE, PAGE_INFO, RIP, SEG_BASE, SEG_BYTES, SEG_LIMIT, SEGMENTS, SINGLE_BLOCK, SS, TLB, VCPU_BASE,
   VCPU_STRIDE,
 } from "../layout";
@@ -52,6 +52,11 @@ const MOST_HITS: u32 = 64;
 export const LINK_TARGET: u8 = 1;
 export const LINK_NEXT: u8 = 2;
 
+export function countMore(cpu: usize, counter: usize, more: i64): void {
+  const at = cpu + COUNTERS + (counter << 3);
+  store<u64>(at, load<u64>(at) + more);
+}
+
 export function count(cpu: usize, counter: usize): void {
   const at = cpu + COUNTERS + (counter << 3);
   store<u64>(at, load<u64>(at) + 1);
@@ -65,12 +70,12 @@ export function bucketOf(offset: u32, mode: u32): usize {
 
 /** Forgets all blocks. Only between blocks: nothing may be running in one. */
 export function emptyCodeCache(): void {
+  hostCodeCacheEmptied();
   memory.fill(BLOCK_HASH, 0, <usize>HASH_ENTRIES << 2);
   memory.fill(PAGE_INFO, 0, 0x400000);
   store<u32>(MACHINE_BLOCK, CODE_ARENA, ARENA_NEXT);
   store<u32>(MACHINE_BLOCK, CODE_PAGES, CODE_PAGES_NEXT);
   store<u32>(MACHINE_BLOCK, 1, CODE_RETIRED);
-  hostCodeCacheEmptied();
   // Nobody sees writes to monitored lines any more: the waits end, as they may at any time.
   for (let vcpu: usize = 0; vcpu < <usize>MAX_VCPUS; vcpu++) store<u32>(VCPU_BASE + vcpu * VCPU_STRIDE, 0, MONITOR_LINE);
 }
@@ -282,6 +287,20 @@ export function operationOf(rec: usize): u32 {
   return op == OP_REGION ? <u32>load<u16>(rec - BLOCK_HEADER, BLOCK_FIRST_OP) : op;
 }
 
+/** The record behind a block's last instruction: see END_* in layout.ts. */
+// @ts-ignore: decorator
+@inline
+export function endOf(block: usize): usize {
+  return block + BLOCK_HEADER + (<usize>load<u16>(block, BLOCK_RECORDS) - 1) * REC_BYTES;
+}
+
+/** Entries to the block are counted down from `heat` now. */
+export function setHeat(block: usize, heat: u32): void {
+  const end = endOf(block);
+  store<u32>(end, load<u32>(end, END_ENTRIES) + heat - load<u32>(block, BLOCK_HEAT), END_ENTRIES);
+  store<u32>(block, heat, BLOCK_HEAT);
+}
+
 /** A block with only the first instruction of `block`, in the vCPU's own memory. It is never a region's. */
 export function singleBlock(cpu: usize, block: usize): usize {
   const single = cpu + SINGLE_BLOCK;
@@ -370,6 +389,11 @@ function makeBlock(cpu: usize, linear: u64, offset: u32, mode: u32): usize {
     if (answer == DECODE_END || instructions == MAX_INSTRUCTIONS || ip >= room) break;
   }
   endRecord(rec, ip, instructions);
+  const heat = load<u32>(MACHINE_BLOCK, HEAT_INITIAL);
+  const rip = load<u64>(cpu, RIP);
+  store<u32>(rec, <u32>(rip >> 32) << 8, END_RIP_HIGH);
+  store<u32>(rec, <u32>rip, END_RIP_LOW);
+  store<u32>(rec, heat, END_ENTRIES);
   rec += REC_BYTES;
 
   store<u32>(block, offset, BLOCK_OFFSET);
@@ -378,7 +402,7 @@ function makeBlock(cpu: usize, linear: u64, offset: u32, mode: u32): usize {
   store<u16>(block, <u16>((rec - block - BLOCK_HEADER) / REC_BYTES), BLOCK_RECORDS);
   store<u32>(block, secondPage, BLOCK_SECOND_PAGE);
   store<u32>(block, ip, BLOCK_CODE_BYTES);
-  store<u32>(block, load<u32>(MACHINE_BLOCK, HEAT_INITIAL), BLOCK_HEAT);
+  store<u32>(block, heat, BLOCK_HEAT);
   store<u32>(block, 0, BLOCK_REGION);
   store<u32>(block, 0, BLOCK_FIRST_OP);
   store<u32>(block, 0, BLOCK_DEFERRED);

@@ -1,17 +1,20 @@
 // Regions: functions of the translator's in the core's table, and what they ask of the core. The host's side is
 // translator/. A region is entered between blocks, and no other way.
 import {
-  BLOCK_ENTERED, BLOCK_FIRST_OP, BLOCK_HEADER, BLOCK_HEAT, BLOCK_REGION, BLOCK_RIP, CUR_REC, EXC_PENDING, EXIT_REASON,
-  HEAT_INITIAL, MACHINE_BLOCK, NO_TLB, REGION_BUFFER, REMAINING, RIP, TLB,
+  BLOCK_ENTERED, BLOCK_FIRST_OP, BLOCK_HEADER, BLOCK_REGION, BLOCK_RIP, COUNT_REGION_COLD, COUNT_REGION_FAULTS,
+  COUNT_REGION_INSTRUCTIONS, COUNT_REGION_LEAVES, COUNT_REGION_PENDING, COUNT_REGION_READS, COUNT_REGION_RUNS,
+  COUNT_REGION_SYSTEM, COUNT_REGION_UNKNOWN, COUNT_REGION_WRITES, CUR_REC, END_REGION_ENTRIES, END_REGION_INSTRUCTIONS, EXC_PENDING, EXIT_REASON,
+  HEAT_INITIAL, MACHINE_BLOCK, NO_TLB, PROFILING, REGION_BUFFER, REGION_CALLOUTS, REGION_LEAVES, REGION_OPERATIONS,
+  REGION_SYSTEM, REMAINING, RIP, TLB,
 } from "../layout";
-import { granulesHeld, lookUp, operationOf, pageHasCode } from "./blocks";
+import { count, countMore, endOf, granulesHeld, lookUp, operationOf, pageHasCode, setHeat } from "./blocks";
 import { carryFlag, condition } from "./flags";
 import { execute, executeRecord, mayEnterRegion, settle } from "./general";
 import { TLB_ADDEND, TLB_FETCH, tlbEntry } from "./memory";
 import { NO_MEMORY, markDirty, readHost, watchesPage, wrap, writeHost } from "./mmu";
 import { OPS_SYSTEM, OPS_X87 } from "./ops";
-import { OP_REGION, OP_RELOOKUP } from "./ops-integer";
-import { REC_OP } from "./record";
+import { OP_FUSED, OP_FUSED_END, OP_REGION, OP_RELOOKUP, OP_SPECIAL } from "./ops-integer";
+import { REC_AUX, REC_OP } from "./record";
 
 // How running in regions ended; RIP and the budget are right.
 /** Nothing more to do in regions, or something to look at between blocks. */
@@ -23,32 +26,88 @@ export const REGION_CAUGHT: u32 = 2;
 
 /** Runs the region of a block, and those that follow it. */
 export function runRegions(cpu: usize, first: usize): u32 {
+  count(cpu, COUNT_REGION_RUNS);
+  return load<u32>(MACHINE_BLOCK, PROFILING) != 0 ? runChain<u64>(cpu, first) : runChain<u32>(cpu, first);
+}
+
+// P: u64 to count for a profile, u32 not to.
+function runChain<P>(cpu: usize, first: usize): u32 {
   let block = first;
+  // The budget where regions began to run.
+  let began = load<i64>(cpu, REMAINING);
   while (true) {
     store<u8>(block, 1, BLOCK_ENTERED);
-    if (call_indirect<i32>(load<u32>(block, BLOCK_REGION), cpu, load<u64>(cpu, RIP)) != 0) {
-      const forced = load<u32>(cpu, CUR_REC) != 0;
+    const before = sizeof<P>() == 8 ? load<i64>(cpu, REMAINING) : 0;
+    const status = call_indirect<i32>(load<u32>(block, BLOCK_REGION), cpu, load<u64>(cpu, RIP));
+    if (status != 0) {
+      const rec: usize = load<u32>(cpu, CUR_REC);
+      const op = rec != 0 ? resolvedOperation(rec) : 0;
       settle(cpu);
-      if (load<u32>(cpu, EXC_PENDING) != 0 || load<u32>(cpu, EXIT_REASON) != 0) return REGION_CAUGHT;
+      if (sizeof<P>() == 8) profile(cpu, block, before);
+      if (load<u32>(cpu, EXC_PENDING) != 0 || load<u32>(cpu, EXIT_REASON) != 0) {
+        ended(cpu, began, COUNT_REGION_FAULTS);
+        return REGION_CAUGHT;
+      }
       // What else is pending is looked at first: the region leaves here again if it is entered again.
-      if (forced) return mayEnterRegion(cpu) ? REGION_FORCED : REGION_DONE;
-    }
+      if (rec != 0) {
+        ended(cpu, began, COUNT_REGION_LEAVES);
+        countOperation(REGION_LEAVES, op);
+        return mayEnterRegion(cpu) ? REGION_FORCED : REGION_DONE;
+      }
+    } else if (sizeof<P>() == 8) profile(cpu, block, before);
     // On to the next region, over the operations that end every region.
     while (true) {
-      if (!mayEnterRegion(cpu)) return REGION_DONE;
+      if (!mayEnterRegion(cpu)) {
+        ended(cpu, began, COUNT_REGION_PENDING);
+        return REGION_DONE;
+      }
       const rip = load<u64>(cpu, RIP);
       block = lookUp(cpu, rip);
-      if (block == 0) return REGION_DONE;
+      if (block == 0) {
+        ended(cpu, began, COUNT_REGION_UNKNOWN);
+        return REGION_DONE;
+      }
       if (load<u32>(block, BLOCK_REGION) != 0) break;
       const rec = block + BLOCK_HEADER;
       const op = <u32>load<u16>(rec, REC_OP);
+      // What it raises ends this: it is counted now.
+      ended(cpu, began, op < OPS_SYSTEM || op >= OPS_X87 ? COUNT_REGION_COLD : COUNT_REGION_SYSTEM);
       if (op < OPS_SYSTEM || op >= OPS_X87) return REGION_DONE;
+      countOperation(REGION_SYSTEM, op);
       store<u64>(cpu, rip, BLOCK_RIP);
       store<u32>(cpu, <u32>rec, CUR_REC);
       execute(cpu, rec, op);
       store<u32>(cpu, 0, CUR_REC);
+      began = load<i64>(cpu, REMAINING);
     }
   }
+}
+
+// ---- Counting. Nothing of it is on a region's own way.
+
+// Regions ran since `began`, and end for this reason.
+function ended(cpu: usize, began: i64, why: usize): void {
+  count(cpu, why);
+  countMore(cpu, COUNT_REGION_INSTRUCTIONS, began - load<i64>(cpu, REMAINING));
+}
+
+// A run of a block's region has ended, which began with `before` left of the budget.
+function profile(cpu: usize, block: usize, before: i64): void {
+  const end = endOf(block);
+  store<u32>(end, load<u32>(end, END_REGION_ENTRIES) + 1, END_REGION_ENTRIES);
+  const retired = <u64>(before - load<i64>(cpu, REMAINING));
+  store<u64>(end, load<u64>(end, END_REGION_INSTRUCTIONS) + retired, END_REGION_INSTRUCTIONS);
+}
+
+function countOperation(table: usize, op: u32): void {
+  const at = table + (<usize>(op & (REGION_OPERATIONS - 1)) << 3);
+  store<u64>(at, load<u64>(at) + 1);
+}
+
+// The operation itself: what OP_REGION, OP_SPECIAL and fused pairs stand for.
+function resolvedOperation(rec: usize): u32 {
+  const op = operationOf(rec);
+  return op == OP_SPECIAL || (op >= OP_FUSED && op < OP_FUSED_END) ? load<u32>(rec, REC_AUX) : op;
 }
 
 // ---- What regions call, through guards that catch an unwind. `rec` is the instruction's record, `blockRip` the RIP of
@@ -68,6 +127,7 @@ function at(cpu: usize, rec: usize, blockRip: u64, remaining: i64): void {
  */
 export function regionRead(cpu: usize, linear: u64, size: u32, rec: usize, blockRip: u64, remaining: i64): u32 {
   at(cpu, rec, blockRip, remaining);
+  count(cpu, COUNT_REGION_READS);
   // Alignment is checked while there is no TLB.
   if (load<u32>(cpu, TLB) == NO_TLB || watchesPage(cpu, linear & ~0xfff)) return 0;
   const host = readHost(cpu, linear, 0);
@@ -89,6 +149,7 @@ export function regionRead(cpu: usize, linear: u64, size: u32, rec: usize, block
  */
 export function regionWrite(cpu: usize, linear: u64, size: u32, rec: usize, blockRip: u64, remaining: i64): u32 {
   at(cpu, rec, blockRip, remaining);
+  count(cpu, COUNT_REGION_WRITES);
   if (load<u32>(cpu, TLB) == NO_TLB || watchesPage(cpu, linear & ~0xfff)) return 0;
   if ((<u32>linear & 0xfff) + size > 0x1000) return 0;
   const host = writeHost(cpu, linear, 0);
@@ -100,6 +161,7 @@ export function regionWrite(cpu: usize, linear: u64, size: u32, rec: usize, bloc
 /** Executes the instruction of a record: see executeRecord for the answer. Raises what it raises. */
 export function regionExecute(cpu: usize, rec: usize, blockRip: u64, remaining: i64): u32 {
   at(cpu, rec, blockRip, remaining);
+  countOperation(REGION_CALLOUTS, resolvedOperation(rec));
   return executeRecord(cpu, rec);
 }
 
@@ -124,7 +186,7 @@ export function publishRegion(block: usize, region: u32): void {
   store<u16>(block, <u16>op, BLOCK_FIRST_OP);
   store<u16>(rec, <u16>OP_REGION, REC_OP);
   store<u32>(block, region, BLOCK_REGION);
-  store<u32>(block, 0, BLOCK_HEAT);
+  setHeat(block, 0);
   store<u8>(block, 1, BLOCK_ENTERED);
 }
 
@@ -134,7 +196,7 @@ export function withdrawRegion(block: usize, region: u32): void {
   const rec = block + BLOCK_HEADER;
   if (<u32>load<u16>(rec, REC_OP) == OP_REGION) store<u16>(rec, load<u16>(block, BLOCK_FIRST_OP), REC_OP);
   store<u32>(block, 0, BLOCK_REGION);
-  store<u32>(block, load<u32>(MACHINE_BLOCK, HEAT_INITIAL), BLOCK_HEAT);
+  setHeat(block, load<u32>(MACHINE_BLOCK, HEAT_INITIAL));
 }
 
 /** The block at a linear address, as a jump there would find it, where it lies on one page and is known; else 0. */

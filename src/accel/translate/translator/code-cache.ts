@@ -8,6 +8,7 @@
  * regions need more than they may. The functions of one WebAssembly module, a batch, are freed together once all of them
  * are dropped. Where code keeps changing, it has to be hot for longer each time before it is translated again.
  */
+import { setHeat } from "../code-profile.js";
 import type { CodeListener, Core } from "../core-module.js";
 import {
   BLOCK_DEFERRED,
@@ -174,10 +175,10 @@ export class CodeCache<R extends TranslatedRegion> implements CodeListener {
     // What the region does is not to become hot on its own before the region is entered.
     for (const each of region.blocks) {
       this.view.setUint8(each + BLOCK_TRANSLATED, 1);
-      if (this.view.getUint32(each + BLOCK_HEAT, true) !== 0) this.view.setUint32(each + BLOCK_HEAT, this.heat, true);
+      if (this.view.getUint32(each + BLOCK_HEAT, true) !== 0) setHeat(this.view, each, this.heat);
     }
     this.waiting.set(block, region);
-    this.view.setUint32(block + BLOCK_HEAT, this.patience, true);
+    setHeat(this.view, block, this.patience);
     if (this.waiting.size >= this.batch) this.publish();
   }
 
@@ -219,7 +220,7 @@ export class CodeCache<R extends TranslatedRegion> implements CodeListener {
     const times = this.view.getUint32(block + BLOCK_DEFERRED, true);
     if (times >= changes) return false;
     this.view.setUint32(block + BLOCK_DEFERRED, times + 1, true);
-    this.view.setUint32(block + BLOCK_HEAT, this.heat << times, true);
+    setHeat(this.view, block, this.heat << times);
     this.counts.hotChanging++;
     return true;
   }
