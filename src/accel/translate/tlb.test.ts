@@ -17,8 +17,8 @@ const OTHER_ROOT = 0x24000;
 /** Where the table is in linear memory: identity. */
 const PTE = TABLE;
 
-function machine(global = false): TestCpu {
-  const cpu = new TestCpu({ accelerator, mode: "long" });
+function machine(global = false, ramSize?: number): TestCpu {
+  const cpu = new TestCpu({ accelerator, mode: "long", ramSize });
   const { memory } = cpu;
   const root = TEST_LAYOUT.pageTables;
   memory.write64(root + 0x1000 + 8, BigInt(DIRECTORY) | 7n);
@@ -120,6 +120,50 @@ test("INVLPG of any address in a large page drops all of it", async () => {
     assert.equal(run.fault?.errorCode, 0);
     cpu.close();
   }
+});
+
+test("a page that another one of the same place displaced is remembered, and forgotten when it has to be", async () => {
+  /** As far away as the TLB reaches. */
+  const MATE = LINEAR + (8 << 20);
+  const OTHER_TABLE = 0x22000;
+  const start = `mov esi, ${LINEAR}; mov edi, ${MATE}; mov ebx, [rsi]; mov ecx, [rdi]; `;
+  const change = `mov qword ptr [${PTE}], ${PAGE_B | 7}; `;
+  for (const [what, flush, expected] of [
+    ["remembered", "", "aaaa"],
+    ["INVLPG", "invlpg [rsi]", "bbbb"],
+    ["INVLPG of the other", "invlpg [rdi]", "aaaa"],
+    ["CR3", RELOAD, "bbbb"],
+    ["INVLPG, back in its place", "mov ebp, [rsi]; mov ebp, [rdi]; mov ebp, [rsi]; invlpg [rsi]", "bbbb"],
+  ] as const) {
+    const cpu = machine();
+    cpu.memory.write64(DIRECTORY + 32, BigInt(OTHER_TABLE) | 7n);
+    cpu.memory.write64(OTHER_TABLE, 0x32007n);
+    cpu.memory.write32(0x32000, 0xcccc);
+    const run = await cpu.run(`${start}${change}${flush}; mov edx, [rsi]; mov eax, [rdi]; mov ebp, [rsi]`);
+    assert.equal(run.fault, null, what);
+    assert.equal(run.registers.rdx.toString(16), expected, what);
+    assert.equal(run.registers.rax.toString(16), "cccc", what);
+    assert.equal(run.registers.rbp.toString(16), expected, what);
+    cpu.close();
+  }
+});
+
+test("INVLPG drops a large page's displaced entries", async () => {
+  const MATE = LINEAR + (8 << 20);
+  const cpu = machine(false, 6 << 20);
+  // A large page, first over physical 0 and then over 2 MiB; and a small one that has the place of its first part.
+  cpu.memory.write64(DIRECTORY, 0x87n);
+  cpu.memory.write64(DIRECTORY + 32, BigInt(TABLE) | 7n);
+  cpu.memory.write32(0x1000, 0x1111);
+  cpu.memory.write32(0x201000, 0x2222);
+  const run = await cpu.run(
+    `mov esi, ${LINEAR + 0x1000}; mov edi, ${MATE + 0x1000}; mov qword ptr [${TABLE + 8}], ${PAGE_B | 7}; mov ebx, [rsi];
+     mov eax, [rdi]; mov qword ptr [${DIRECTORY}], ${0x200087}; invlpg [rsi + 0x12345]; mov edx, [rsi]; mov ecx, [rdi]`,
+  );
+  assert.equal(run.fault, null);
+  const { rax, rbx, rcx, rdx } = run.registers;
+  assert.deepEqual([rbx, rax, rdx, rcx], [0x1111n, 0xbbbbn, 0x2222n, 0xbbbbn]);
+  cpu.close();
 });
 
 test("the first write to a clean page sets D, whatever was read before", async () => {

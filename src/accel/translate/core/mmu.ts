@@ -370,8 +370,50 @@ function classOf(cpu: usize, system: u32): u32 {
   return open ? CLASS_SUPERVISOR_AC : CLASS_SUPERVISOR;
 }
 
-/** Translates an access, or raises. Fills the TLB. Answers the wasm offset or NO_MEMORY; walkGpa is the address. */
+// The fast paths look at an entry's first place, the one of its index. What is displaced from there, as two streams do
+// that lie a multiple of the TLB's reach apart, goes to the second place, the neighbour, and comes back without a walk.
+// @ts-ignore: decorator
+@inline
+function secondPlace(entry: usize): usize {
+  return entry ^ TLB_ENTRY_BYTES;
+}
+
+/** Brings a page back from its second place. Its wasm offset, or NO_MEMORY where the TLB does not allow the access. */
+function recall(tlb: usize, linear: u64, access: u32): u32 {
+  const page = linear & ~0xfff;
+  const entry = tlbEntry(tlb, linear);
+  const other = secondPlace(entry);
+  if (!matches(other, page)) return NO_MEMORY;
+  const low = v128.load(entry);
+  const high = v128.load(entry, 16);
+  v128.store(entry, v128.load(other));
+  v128.store(entry, v128.load(other, 16), 16);
+  v128.store(other, low);
+  v128.store(other, high, 16);
+  const tag = entry + (access == ACCESS_READ ? TLB_READ : access == ACCESS_WRITE ? TLB_WRITE : TLB_FETCH);
+  return load<u64>(tag) == page ? <u32>linear + load<u32>(entry, TLB_ADDEND) : NO_MEMORY;
+}
+
+// An entry about to be replaced by another page's. What is in its second place goes: else two pages that are neighbours
+// would push a third one back and forth, and each other out.
+function displace(tlb: usize, entry: usize, page: u64): void {
+  // All ones, where there is no entry, or its page: tags are that or the page.
+  const old = load<u64>(entry, TLB_READ) & load<u64>(entry, TLB_WRITE) & load<u64>(entry, TLB_FETCH);
+  if (old == page || old == ~(<u64>0) || tlbEntry(tlb, old) != entry) return;
+  memory.copy(secondPlace(entry), entry, TLB_ENTRY_BYTES);
+}
+
+function forgetPage(tlb: usize, page: u64): void {
+  const entry = tlbEntry(tlb, page);
+  if (matches(entry, page)) clearEntry(entry);
+  const other = secondPlace(entry);
+  if (matches(other, page)) clearEntry(other);
+}
+
+/** Translates an access, or raises. Fills the TLB. Answers the wasm offset or NO_MEMORY; walkGpa is the address then. */
 function translate(cpu: usize, linear: u64, access: u32, system: u32): u32 {
+  const known = recall(load<u32>(cpu + (system != 0 ? SYS_TLB : TLB)), linear, access);
+  if (known != NO_MEMORY) return known;
   count(cpu, COUNT_TLB_MISSES);
   checkCanonical(cpu, linear, access);
   const cls = classOf(cpu, system);
@@ -408,6 +450,7 @@ function fill(cpu: usize, linear: u64, hostPage: u32, cls: u32, readOnly: bool, 
   const mayWrite = !watched && !readOnly && walkDirty && permitted(cpu, ACCESS_WRITE, cls);
   const writable = mayWrite && !pageHasCode(hostPage);
   const executable = permitted(cpu, ACCESS_FETCH, cls);
+  displace(tlb, entry, page);
   store<u64>(entry, readable ? page : ~(<u64>0), TLB_READ);
   store<u64>(entry, writable ? page : ~(<u64>0), TLB_WRITE);
   store<u64>(entry, executable ? page : ~(<u64>0), TLB_FETCH);
@@ -452,8 +495,7 @@ export function keysChanged(cpu: usize, changed: u32): void {
     const page = load<u64>(cpu + (i << 3), MMU_KEYED);
     for (let c: u32 = 0; c < <u32>TLB_CONTEXTS; c++) {
       if (load<u32>(cpu + MMU_CONTEXTS + c * CONTEXT_BYTES, CONTEXT_FILLED) == 0) continue;
-      const entry = tlbEntry(tlbOf(cpu, c), page);
-      if (matches(entry, page)) clearEntry(entry);
+      forgetPage(tlbOf(cpu, c), page);
     }
   }
 }
@@ -817,8 +859,7 @@ export function flushPage(cpu: usize, linear: u64, space: i32): void {
     if (load<u32>(context, CONTEXT_FILLED) == 0) continue;
     if (space >= 0 && <i32>(load<u32>(context, CONTEXT_KEY) >> 2) != space) continue;
     const tlb = tlbOf(cpu, i);
-    const entry = tlbEntry(tlb, linear);
-    if (matches(entry, page)) clearEntry(entry);
+    forgetPage(tlb, page);
     if ((load<u32>(context, CONTEXT_HUGE) >> (<u32>(linear >> 30) & 31)) & 1) {
       dropLarge(tlb, linear >> 30);
     } else if ((load<u64>(context, CONTEXT_LARGE) >> ((linear >> 21) & 63)) & 1) {
@@ -835,7 +876,7 @@ function dropRegion(context: usize, tlb: usize, region: u64): void {
   for (let offset: u64 = 0; offset < 0x200000; offset += 0x1000) {
     const entry = tlbEntry(tlb, region + offset);
     if ((load<u32>(entry, TLB_SPARE) & ENTRY_LARGE) == 0) continue;
-    if (matches(entry, region + offset)) clearEntry(entry);
+    if (matches(entry, region + offset) || matches(entry, region + (offset ^ 0x1000))) clearEntry(entry);
     else left |= bitOf(load<u64>(entry, TLB_READ)) | bitOf(load<u64>(entry, TLB_WRITE)) | bitOf(load<u64>(entry, TLB_FETCH));
   }
   // TLB_ENTRIES are four regions.
