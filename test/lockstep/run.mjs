@@ -1,4 +1,4 @@
-// npm run test:lockstep -- [--programs N] [--variants N] [--seed S] [--bits 64|32|16] [--features F,F...] [--mismatches N] [--tested translate|interpret] [--heat N]
+// npm run test:lockstep -- [--programs N] [--variants N] [--seed S] [--bits 64|32|16] [--features F,F...] [--mismatches N] [--tested translate|interpret] [--heat N] [--batch N]
 //   [--pieces] [--list]
 // Generated programs on two accelerators side by side, compared after every slice.
 import { readFileSync } from "node:fs";
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     mismatches: { type: "string", default: "5" },
     tested: { type: "string", default: "translate" },
     heat: { type: "string", default: "2" },
+    batch: { type: "string", default: "1" },
     pieces: { type: "boolean", default: false },
     list: { type: "boolean", default: false },
     "no-build": { type: "boolean", default: false },
@@ -48,9 +49,10 @@ if (values.list) {
   process.exit(0);
 }
 const heat = wholeNumber(values, "heat", 1);
+const batch = wholeNumber(values, "batch", 1);
 const tested =
   oneOf(values.tested, "tested", ["translate", "interpret"]) === "translate"
-    ? createTranslator(core, { heat, batch: 1 })
+    ? createTranslator(core, { heat, batch })
     : createInterpreter(core);
 const terminal = process.stderr.isTTY;
 const began = performance.now();

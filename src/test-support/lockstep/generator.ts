@@ -36,6 +36,7 @@ export function generateProgram(seed: number, options: GeneratorOptions): Progra
 
 class Generator extends OperandSource {
   private readonly ring: 0 | 3;
+  private readonly kernel: CodeBits;
   private readonly base: bigint;
   private readonly tables: Table[] = [];
   private readonly integers: Table;
@@ -57,6 +58,7 @@ class Generator extends OperandSource {
     const { random } = this;
     this.ring = this.bits === 16 ? 0 : random.chance(0.6) ? 3 : 0;
     this.base = this.bits === 16 ? 0n : random.pick(L.bases(this.bits));
+    this.kernel = this.bits === 32 && this.ring === 3 && random.chance(0.3) ? 64 : this.bits;
     const rich = random.chance(0.7);
     for (const feature of PROGRAM_FEATURES) {
       if (options.features.has(feature) && rich && random.chance(LIKELY[feature])) this.on.add(feature);
@@ -79,9 +81,9 @@ class Generator extends OperandSource {
     const sections = [];
     // Callees first: what they hold is known when a caller modifies it.
     for (let index = count - 1; index >= 0; index--) sections.unshift(this.makeSection(index));
-    const { seed, bits, ring, base, pointers } = this;
+    const { seed, bits, kernel, ring, base, pointers } = this;
     const features = [...this.on];
-    const code = { seed, bits, ring, base, features, addresses, sections, pointers };
+    const code = { seed, bits, kernel, ring, base, features, addresses, sections, pointers };
     return { ...code, ...circumstances(random, code) };
   }
 

@@ -99,10 +99,10 @@ export class Lockstep {
 
   private buildImage(program: Program): void {
     const { image } = this;
-    let base = this.images.get(program.bits);
+    let base = this.images.get(program.kernel);
     if (!base) {
-      base = baseImage(program.bits);
-      this.images.set(program.bits, base);
+      base = baseImage(program.kernel);
+      this.images.set(program.kernel, base);
     }
     base.copy(image);
     const pool = valuePool();
@@ -124,12 +124,12 @@ export class Lockstep {
     image.writeUInt32LE(program.stepLimit, L.KERNEL.steps);
     image.writeUInt32LE(code, L.KERNEL.code);
     image.writeUInt32LE(code / 16, L.KERNEL.codeSegment);
-    if (program.bits === 16) return;
+    if (program.kernel === 16) return;
     for (let page = 0; page < (2 * L.CODE_BYTES) / L.PAGE; page++)
-      this.setEntry(program.bits, L.CODE / L.PAGE + page, code);
+      this.setEntry(program.kernel, L.CODE / L.PAGE + page, code);
     for (const page of program.repaired) image[L.KERNEL.repair + page] = 1;
     for (const { page, bits } of program.cleared) {
-      for (const at of entriesOf(program.bits, page)) image[at]! &= ~bits;
+      for (const at of entriesOf(program.kernel, page)) image[at]! &= ~bits;
     }
   }
 }

@@ -73,7 +73,7 @@ export class LockstepMachine {
       this.ramView.setUint32(B.MACHINE_BLOCK + B.ARENA_NEXT, B.CODE_ARENA_END, true);
     this.accesses = 0;
     this.randoms = 0;
-    const key = `${program.bits} ${program.ring}`;
+    const key = `${program.bits} ${program.kernel} ${program.ring}`;
     let snapshot = this.snapshots.get(key);
     if (!snapshot) {
       this.vcpu.reset();
@@ -177,7 +177,7 @@ export function baseImage(bits: Program["bits"]): Buffer {
   return Buffer.from(kernelImage(bits));
 }
 
-function initialState(reset: VcpuState, { bits, ring }: Program): VcpuState {
+function initialState(reset: VcpuState, { bits, kernel, ring }: Program): VcpuState {
   const state = structuredClone(reset);
   const segment = (selector: number, attributes: number, base = 0): SegmentState => ({
     selector,
@@ -218,7 +218,7 @@ function initialState(reset: VcpuState, { bits, ring }: Program): VcpuState {
     state.segments.tr.limit = 0x67;
     state.cr0 |= 0x8000_0000n;
     state.cr3 = BigInt(L.TABLES);
-    if (wide) {
+    if (kernel === 64) {
       state.cr4 |= 0x1_0020n;
       // NXE LMA LME SCE.
       state.msrs[0xc0000080] = 0xd01n;

@@ -51,6 +51,8 @@ export interface Program {
   /** Which circumstances its code has; absent for the first. */
   variant?: number;
   bits: CodeBits;
+  /** Of the kernel's code: 32-bit programs may run under a 64-bit kernel, in compatibility mode. */
+  kernel: CodeBits;
   ring: 0 | 3;
   /** Linear address of the window. */
   base: bigint;

@@ -14,10 +14,10 @@ export function describeMismatch({ program, slice, instructions, differences }: 
 }
 
 export function describeProgram(program: Program): string[] {
-  const { bits, ring, base, registers, rflags, mxcsr, fcw, cleared, slices } = program;
+  const { bits, kernel, ring, base, registers, rflags, mxcsr, fcw, cleared, slices } = program;
   const start = base + BigInt(program.sections[0]!.offset);
   return [
-    `${bits} bits, ring ${ring}, from ${start.toString(16)}, rflags ${rflags.toString(16)}, mxcsr ${mxcsr.toString(16)}, fcw ${fcw.toString(16)}`,
+    `${bits} bits, kernel of ${kernel}, ring ${ring}, from ${start.toString(16)}, rflags ${rflags.toString(16)}, mxcsr ${mxcsr.toString(16)}, fcw ${fcw.toString(16)}`,
     registers.flatMap((value, index) => (value === 0n ? [] : [`${GPR_NAMES[index]}=${value.toString(16)}`])).join(" "),
     ...(cleared.length > 0
       ? [

@@ -30,7 +30,7 @@ export function shrink(found: Mismatch, attempt: (program: Program) => Mismatch 
       change({ cleared: best.program.cleared.filter((other) => other !== page) });
   }
   change({ base: 0n });
-  change({ ring: 0 });
+  if (best.program.kernel === best.program.bits) change({ ring: 0 });
   change({ mxcsr: 0x1f80 });
   change({ fcw: 0x37f });
   change({ rflags: 0 });

@@ -9,7 +9,10 @@ import type { Program, Slice, SliceEvent } from "./program.js";
 /** Bytes of values that data and vector registers are taken from. */
 export const NOISE_BYTES = 0x20000;
 
-type Code = Pick<Program, "seed" | "bits" | "ring" | "base" | "features" | "addresses" | "sections" | "pointers">;
+type Code = Pick<
+  Program,
+  "seed" | "bits" | "kernel" | "ring" | "base" | "features" | "addresses" | "sections" | "pointers"
+>;
 
 /** All but the code. */
 export function circumstances(random: Random, { bits, addresses, features }: Code): Omit<Program, keyof Code> {
