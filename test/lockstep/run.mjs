@@ -3,6 +3,7 @@
 // Generated programs on two accelerators side by side, compared after every slice.
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { setFlagsFromString } from "node:v8";
 import { build } from "../../scripts/lib/build.mjs";
 import { oneOf, wholeNumber } from "../support/arguments.mjs";
 
@@ -22,6 +23,8 @@ const { values } = parseArgs({
     "no-build": { type: "boolean", default: false },
   },
 });
+// Most functions run a few times only: compiling all of them takes longer than everything else.
+setFlagsFromString("--wasm-lazy-compilation");
 const programs = wholeNumber(values, "programs", 1);
 const variants = wholeNumber(values, "variants", 1);
 const seed = wholeNumber(values, "seed");
