@@ -98,7 +98,7 @@ function command(system, program, root, image, files) {
     ...(values.show && { BENCH_SHOW: "1" }),
   };
   const words = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
-  const append = `console=ttyS0 quiet panic=-1 ${words.join(" ")}`;
+  const append = `console=ttyS0 no_timer_check quiet panic=-1 ${words.join(" ")}`;
   if (system === "native") {
     // A mount namespace of its own: devices, processes, and a /bench and a /tmp that leave the root as it is.
     const user = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];

@@ -2731,5 +2731,9 @@ function prepare(cpu: usize): usize {
     store<u32>(cpu, 1, STEPPING);
     return singleBlock(cpu, block);
   }
+  if (load<u32>(block, BLOCK_REGION) != 0 && endsHere(cpu)) {
+    store<u32>(cpu, EXIT_BUDGET, EXIT_REASON);
+    return 0;
+  }
   return <i64>load<u16>(block, BLOCK_COUNT) > left ? singleBlock(cpu, block) : block;
 }

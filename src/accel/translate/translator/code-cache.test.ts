@@ -90,6 +90,28 @@ test("with a clock of the host's, a run ends early rather than without regions, 
   assert.equal(cpu.vcpu.instructions - left, REGION_BUDGET);
 });
 
+test("nor does a run stay where a region begins with hardly an instruction left", async () => {
+  const program = `mov edx, 2
+     1: mov ecx, 1000
+     2: dec ecx
+     jnz 2b
+     mov ecx, 90
+     3: ${"nop; ".repeat(30)} dec ecx
+     jnz 3b
+     dec edx
+     jnz 1b`;
+  // To the second entry of the hot loop. The other one does not become hot.
+  const arrival = 2 + 2 * 1000 + 1 + 32 * 90 + 2 + 3;
+  for (let left = -8; left < 80; left += 8) {
+    const accelerator = await steppingTranslator({ heat: 100, batch: 1 });
+    const cpu = new TestCpu({ accelerator, mode: "long", clock: "real" });
+    const { exit } = await cpu.run(program, {}, undefined, arrival + left);
+    assert.deepEqual(exit, { reason: "budget" });
+    assert.ok(cpu.vcpu.instructions > 4800 && cpu.vcpu.instructions <= arrival + left, `${cpu.vcpu.instructions}`);
+    assert.ok(counters(cpu).regionsLive! > 0);
+  }
+});
+
 test("operations that end blocks are executed between regions", async () => {
   const interpreted = new TestCpu({ accelerator: await testInterpreter(), mode: "long" });
   const cpu = await testCpu();
