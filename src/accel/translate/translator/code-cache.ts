@@ -67,7 +67,7 @@ export interface CodeCacheOptions {
   now?: () => number;
 }
 
-export const DEFAULT_HEAT = 2048;
+export const DEFAULT_HEAT = 8192;
 export const DEFAULT_BATCH = 16;
 export const DEFAULT_PATIENCE = 4096;
 /** WebAssembly's machine code is several times as large. */
