@@ -56,6 +56,7 @@ export interface CoreExports {
   regionExecute(cpu: number, rec: number, blockRip: bigint, remaining: bigint): number;
   regionCondition(cpu: number, code: number): number;
   regionCarry(cpu: number): number;
+  regionCall(cpu: number, back: bigint): number;
 }
 
 /** Who translates what the core runs. Blocks are told by the addresses of their headers. */

@@ -32,6 +32,7 @@ export const CODE_PAGES_NEXT = 0x304; // u32: first free byte of the code-page s
 export const HEAT_INITIAL = 0x308; // u32: BLOCK_HEAT of a new block; 0: the translator is off
 export const CODE_RETIRED = 0x30c; // u32: set when a block is retired, cleared by who wants to know
 export const PROFILING = 0x310; // u32: what runs in regions is counted by block
+export const REGION_DROPS = 0x314; // u32: counts regions that were dropped
 export const EMPTY_PAGE = 0x201000; // 4 KiB of 0xff: what a fetch from no memory reads
 export const NO_TLB = 0x210000; // a TLB array without entries, for states in which every access takes the slow path
 export const REGION_CALLOUTS = 0x220000; // u64 an operation (REC_OP): how often regions had the core execute it

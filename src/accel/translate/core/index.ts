@@ -14,7 +14,7 @@ export { apicAccept, apicLint0, apicMatches, apicNmi, apicPriority, apicResumeTi
 export { flushTlb, translateLinear } from "./mmu";
 export { readMsr, writeMsr } from "./msr";
 export {
-  fetchOffset, peekBlock, publishRegion, regionCarry, regionCondition, regionExecute, regionRead, regionWrite, withdrawRegion,
+  fetchOffset, peekBlock, publishRegion, regionCall, regionCarry, regionCondition, regionExecute, regionRead, regionWrite, withdrawRegion,
 } from "./regions";
 export { resetVcpu } from "./reset";
 

@@ -4,7 +4,7 @@ import {
   BLOCK_ENTERED, BLOCK_FIRST_OP, BLOCK_HEADER, BLOCK_REGION, BLOCK_RIP, COUNT_REGION_COLD, COUNT_REGION_FAULTS,
   COUNT_REGION_INSTRUCTIONS, COUNT_REGION_LEAVES, COUNT_REGION_PENDING, COUNT_REGION_READS, COUNT_REGION_RUNS,
   COUNT_REGION_SYSTEM, COUNT_REGION_UNKNOWN, COUNT_REGION_WRITES, CUR_REC, END_REGION_ENTRIES, END_REGION_INSTRUCTIONS, EXC_PENDING, EXIT_REASON,
-  HEAT_INITIAL, MACHINE_BLOCK, NO_TLB, PROFILING, REGION_BUFFER, REGION_CALLOUTS, REGION_LEAVES, REGION_OPERATIONS,
+  HEAT_INITIAL, MACHINE_BLOCK, NO_TLB, PROFILING, REGION_BUFFER, REGION_CALLOUTS, REGION_DROPS, REGION_LEAVES, REGION_OPERATIONS,
   REGION_SYSTEM, REMAINING, RIP, TLB,
 } from "../layout";
 import { count, countMore, endOf, granulesHeld, lookUp, operationOf, pageHasCode, setHeat } from "./blocks";
@@ -24,6 +24,10 @@ export const REGION_FORCED: u32 = 1;
 /** An exception or an exit is pending, as after an unwind. */
 export const REGION_CAUGHT: u32 = 2;
 
+/** Regions that wait for the return of a call they made, at most: they stand on the host's stack. */
+const MOST_CALLS: u32 = 64;
+let calls: u32 = 0;
+
 /** Runs the region of a block, and those that follow it. */
 export function runRegions(cpu: usize, first: usize): u32 {
   count(cpu, COUNT_REGION_RUNS);
@@ -35,6 +39,7 @@ function runChain<P>(cpu: usize, first: usize): u32 {
   let block = first;
   // The budget where regions began to run.
   let began = load<i64>(cpu, REMAINING);
+  calls = 0;
   while (true) {
     store<u8>(block, 1, BLOCK_ENTERED);
     const before = sizeof<P>() == 8 ? load<i64>(cpu, REMAINING) : 0;
@@ -108,6 +113,37 @@ function countOperation(table: usize, op: u32): void {
 function resolvedOperation(rec: usize): u32 {
   const op = operationOf(rec);
   return op == OP_SPECIAL || (op >= OP_FUSED && op < OP_FUSED_END) ? load<u32>(rec, REC_AUX) : op;
+/** The region that called goes on. */
+const CALL_RETURNED: u32 = 0;
+/** The state block is right, with an instruction that the run loop settles. */
+const CALL_LEFT: u32 = 1;
+/** The state block is right, and another block than the caller's next one follows. */
+const CALL_ENDED: u32 = 2;
+
+/**
+ * Runs regions for one that made a call, from RIP on until RIP is `back`. What the caller's region was made from is what
+ * it was then, and nothing waits between blocks; else it has to end.
+ */
+export function regionCall(cpu: usize, back: u64): u32 {
+  if (calls == MOST_CALLS) return CALL_ENDED;
+  calls++;
+  const drops = load<u32>(MACHINE_BLOCK, REGION_DROPS);
+  const tlb = load<u32>(cpu, TLB);
+  let answer = CALL_ENDED;
+  while (mayEnterRegion(cpu)) {
+    const block = lookUp(cpu, load<u64>(cpu, RIP));
+    if (block == 0 || load<u32>(block, BLOCK_REGION) == 0) break;
+    store<u8>(block, 1, BLOCK_ENTERED);
+    if (call_indirect<i32>(load<u32>(block, BLOCK_REGION), cpu, load<u64>(cpu, RIP)) != 0) {
+      answer = CALL_LEFT;
+      break;
+    }
+    if (load<u64>(cpu, RIP) != back) continue;
+    if (mayEnterRegion(cpu) && load<u32>(MACHINE_BLOCK, REGION_DROPS) == drops && load<u32>(cpu, TLB) == tlb) answer = CALL_RETURNED;
+    break;
+  }
+  calls--;
+  return answer;
 }
 
 // ---- What regions call, through guards that catch an unwind. `rec` is the instruction's record, `blockRip` the RIP of
@@ -192,6 +228,7 @@ export function publishRegion(block: usize, region: u32): void {
 
 /** Takes it away where it stands; the block may become hot again. */
 export function withdrawRegion(block: usize, region: u32): void {
+  store<u32>(MACHINE_BLOCK, load<u32>(MACHINE_BLOCK, REGION_DROPS) + 1, REGION_DROPS);
   if (load<u32>(block, BLOCK_REGION) != region) return;
   const rec = block + BLOCK_HEADER;
   if (<u32>load<u16>(rec, REC_OP) == OP_REGION) store<u16>(rec, load<u16>(block, BLOCK_FIRST_OP), REC_OP);

@@ -6,7 +6,14 @@
 import * as L from "../layout.js";
 import type { Instruction } from "./instruction.js";
 import { ARITHMETIC, F_EA_SPECIAL, TLB_ADDEND, TLB_READ, TLB_WRITE } from "./operations.js";
-import { IMPORT_CARRY, IMPORT_CONDITION, IMPORT_EXECUTE, IMPORT_READ, IMPORT_WRITE } from "./region-module.js";
+import {
+  IMPORT_CALL,
+  IMPORT_CARRY,
+  IMPORT_CONDITION,
+  IMPORT_EXECUTE,
+  IMPORT_READ,
+  IMPORT_WRITE,
+} from "./region-module.js";
 import { VectorFacts } from "./vector-facts.js";
 import { type Label, WasmCode } from "./wasm-code.js";
 import * as W from "./wasm-opcodes.js";
@@ -686,5 +693,36 @@ export class Emitter implements RegisterSets {
     code.set(TLB);
     this.flags = null;
     this.facts = this.facts.join();
+  }
+
+  /** Calls other code, RIP being its address, and goes on at an offset when it returns there; else the region ends. */
+  callRegion(back: number): void {
+    const { code } = this;
+    const sets: RegisterSets = this.sets ?? this;
+    this.callOuts++;
+    this.storeRegisters(sets.written, sets.vectorsWritten, sets.highWritten);
+    this.storeFlags();
+    code.get(CPU);
+    code.get(RIP);
+    code.memory(W.I64_STORE, L.RIP);
+    code.get(CPU);
+    code.get(REMAINING);
+    code.memory(W.I64_STORE, L.REMAINING);
+    code.get(CPU);
+    this.pushRip(back);
+    code.call(IMPORT_CALL);
+    code.tee(I32_A);
+    code.if();
+    // The state block is newer than the locals.
+    code.get(I32_A);
+    code.i32(1);
+    code.op(W.I32_AND, W.RETURN);
+    code.end();
+    this.loadRegisters(code, sets.used, sets.vectorsUsed, sets.highUsed);
+    this.loadFlags();
+    code.get(CPU);
+    code.memory(W.I64_LOAD, L.REMAINING);
+    code.set(REMAINING);
+    this.flags = null;
   }
 }

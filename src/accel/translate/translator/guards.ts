@@ -24,6 +24,7 @@ export interface RegionImports extends WebAssembly.ModuleImports {
   execute: WebAssembly.ExportValue;
   condition: WebAssembly.ExportValue;
   carry: WebAssembly.ExportValue;
+  call: WebAssembly.ExportValue;
 }
 
 // Opcodes of exception handling as engines have it since 2022.
@@ -61,6 +62,8 @@ export function guardCore(core: CoreExports): RegionImports {
     ...(exports as Pick<RegionImports, "read" | "write" | "execute">),
     condition: core.regionCondition,
     carry: core.regionCarry,
+    // The regions that it runs are guarded themselves.
+    call: core.regionCall,
   };
 }
 

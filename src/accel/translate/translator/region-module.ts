@@ -9,7 +9,8 @@ export const IMPORT_WRITE = 1;
 export const IMPORT_EXECUTE = 2;
 export const IMPORT_CONDITION = 3;
 export const IMPORT_CARRY = 4;
-const IMPORTS = 5;
+export const IMPORT_CALL = 5;
+const IMPORTS = 6;
 
 const TYPE_REGION = 0;
 const TYPE_ACCESS = 1;
@@ -62,6 +63,7 @@ export function encodeRegionModule(memory: MemoryType, regions: readonly Region[
       ["execute", TYPE_EXECUTE],
       ["condition", TYPE_CONDITION],
       ["carry", TYPE_CARRY],
+      ["call", TYPE_REGION],
     ];
     for (const [field, type] of functions) {
       name(code, "core");

@@ -1,7 +1,14 @@
 /** Names for the numbers in a region's body: its locals, the functions that it calls, the fields of the state block. */
 import * as L from "../layout.js";
 import * as E from "./emitter.js";
-import { IMPORT_CARRY, IMPORT_CONDITION, IMPORT_EXECUTE, IMPORT_READ, IMPORT_WRITE } from "./region-module.js";
+import {
+  IMPORT_CALL,
+  IMPORT_CARRY,
+  IMPORT_CONDITION,
+  IMPORT_EXECUTE,
+  IMPORT_READ,
+  IMPORT_WRITE,
+} from "./region-module.js";
 
 const REGISTERS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split(" ");
 
@@ -49,6 +56,7 @@ const FUNCTIONS = new Map<number, string>([
   [IMPORT_EXECUTE, "execute"],
   [IMPORT_CONDITION, "condition"],
   [IMPORT_CARRY, "carry"],
+  [IMPORT_CALL, "call"],
 ]);
 
 const SEGMENTS = "es cs ss ds fs gs".split(" ");

@@ -62,8 +62,8 @@ export interface Region {
 const MAX_NODES = 200;
 const MAX_INSTRUCTIONS = 1200;
 /** Calls into each other that are followed, and instructions from which on none is followed any more. */
-const MAX_DEPTH = 4;
-const MAX_INLINED = 700;
+const MAX_DEPTH = 3;
+const MAX_INLINED = 500;
 
 /** Blocks that ran this many times less often than the entry are left out. */
 const RARELY = 16;
@@ -201,6 +201,9 @@ function findNodes(source: CodeSource, cpu: number, entry: number, rip: bigint):
         }
         node.taken = nodeAt(target, inner);
       }
+      if (node.taken === -1) node.following = nodeAt(node.next, context);
+    } else if (isIndirectCall(transfer)) {
+      node.following = nodeAt(node.next, context);
     } else if (transfer.op === OP_JMP) {
       if (target !== null) node.taken = nodeAt(target, context);
     } else if (isConditional(transfer)) {
@@ -214,12 +217,18 @@ function findNodes(source: CodeSource, cpu: number, entry: number, rip: bigint):
 // Whether a block has run too rarely to be worth its translation, as far as its entries are counted.
 function isRare(view: DataView, block: number): boolean {
   const hot = view.getUint32(L.MACHINE_BLOCK + L.HEAT_INITIAL, true);
+  // What is part of a region is counted anew.
+  if (view.getUint8(block + L.BLOCK_TRANSLATED) !== 0) return false;
   return (hot - view.getUint32(block + L.BLOCK_HEAT, true)) * RARELY < hot;
 }
 
 function isTranslatableMode(mode: number): boolean {
   if ((mode & MODE_CS_LIMITED) !== 0) return false;
   return (mode & MODE_SIZE) === MODE_64 || (mode & MODE_FLAT) !== 0;
+}
+
+function isIndirectCall({ op }: Instruction): boolean {
+  return op === OP_CALL64_R || op === OP_CALL64_M;
 }
 
 function isConditional({ op }: Instruction): boolean {
@@ -295,8 +304,13 @@ function mayExit(nodes: readonly Node[], shape: Structure, n: number): boolean {
   const { transfer } = node;
   const next = successorsOf(node);
   const ways = transfer !== null && isConditional(transfer) ? 2 : 1;
-  if (next.length < ways || transfer?.op === OP_RET64) return true;
+  if (next.length < ways || (transfer !== null && isCallOut(node, transfer))) return true;
   return next.some((to) => shape.edge(n, to) !== "forward" || !samePage(node, nodes[to]));
+}
+
+// Whether other code than the node's successors runs behind it.
+function isCallOut(node: Node, transfer: Instruction): boolean {
+  return transfer.op === OP_RET64 || isIndirectCall(transfer) || (transfer.op === OP_CALL64 && node.taken === -1);
 }
 
 // Whether code of two nodes is on one page, of memory and of the address space.
@@ -473,7 +487,10 @@ class RegionWriter {
         this.storeReturn(i, node.next);
         finishPush(e);
         this.retire(count);
-        this.branch(n, node.taken, node.offset + (immediate(i) ?? 0));
+        if (node.taken === -1) {
+          e.pushRip(node.offset + (immediate(i) ?? 0));
+          this.call(n, node);
+        } else this.branch(n, node.taken, node.offset + (immediate(i) ?? 0));
         return;
       case OP_RET64: {
         accessTop(e, i);
@@ -512,11 +529,24 @@ class RegionWriter {
         this.storeReturn(i, node.next);
         finishPush(e);
         this.retire(count);
-        this.exitIndirect();
+        code.get(I64_A);
+        this.call(n, node);
         return;
       default:
         throw new Untranslatable(`a transfer of operation ${i.op}`);
     }
+  }
+
+  // Calls the code at an RIP on wasm's stack.
+  private call(n: number, node: Node): void {
+    const { e } = this;
+    e.code.set(RIP);
+    if (node.following === -1) {
+      e.exit();
+      return;
+    }
+    e.callRegion(node.next);
+    this.branch(n, node.following, node.next);
   }
 
   // Leaves the target of an indirect transfer in I64_A.
