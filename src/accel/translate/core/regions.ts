@@ -113,6 +113,8 @@ function countOperation(table: usize, op: u32): void {
 function resolvedOperation(rec: usize): u32 {
   const op = operationOf(rec);
   return op == OP_SPECIAL || (op >= OP_FUSED && op < OP_FUSED_END) ? load<u32>(rec, REC_AUX) : op;
+}
+
 /** The region that called goes on. */
 const CALL_RETURNED: u32 = 0;
 /** The state block is right, with an instruction that the run loop settles. */
