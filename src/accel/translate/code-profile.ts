@@ -3,16 +3,15 @@ import type { CodeListener, Core } from "./core-module.js";
 import {
   ARENA_NEXT,
   BLOCK_COUNT,
+  BLOCK_ENTRIES,
   BLOCK_HEADER,
   BLOCK_HEAT,
+  BLOCK_MADE_RIP,
   BLOCK_RECORDS,
   BLOCK_REGION,
+  BLOCK_REGION_ENTRIES,
   CODE_ARENA,
-  END_ENTRIES,
-  END_REGION_ENTRIES,
   END_REGION_INSTRUCTIONS,
-  END_RIP_HIGH,
-  END_RIP_LOW,
   HEAT_INITIAL,
   MACHINE_BLOCK,
   PROFILING,
@@ -39,9 +38,8 @@ const ENDLESS_HEAT = 0x7fff_ffff;
 
 /** Entries to a block are counted down from `heat` now, and those until now are kept. */
 export function setHeat(view: DataView, block: number, heat: number): void {
-  const end = endOf(view, block);
-  const entries = view.getUint32(end + END_ENTRIES, true) + heat - view.getUint32(block + BLOCK_HEAT, true);
-  view.setUint32(end + END_ENTRIES, entries >>> 0, true);
+  const entries = view.getUint32(block + BLOCK_ENTRIES, true) + heat - view.getUint32(block + BLOCK_HEAT, true);
+  view.setUint32(block + BLOCK_ENTRIES, entries >>> 0, true);
   view.setUint32(block + BLOCK_HEAT, heat, true);
 }
 
@@ -94,15 +92,14 @@ export class CodeProfile {
     const end = view.getUint32(MACHINE_BLOCK + ARENA_NEXT, true);
     for (let block = CODE_ARENA; block < end; block = endOf(view, block) + RECORD_BYTES) {
       const last = endOf(view, block);
-      const high = BigInt(view.getInt32(last + END_RIP_HIGH, true) >> 8);
-      const address = BigInt.asUintN(64, (high << 32n) | BigInt(view.getUint32(last + END_RIP_LOW, true)));
-      const executions = (view.getUint32(last + END_ENTRIES, true) - view.getUint32(block + BLOCK_HEAT, true)) >>> 0;
+      const address = view.getBigUint64(block + BLOCK_MADE_RIP, true);
+      const executions = (view.getUint32(block + BLOCK_ENTRIES, true) - view.getUint32(block + BLOCK_HEAT, true)) >>> 0;
       const instructions = executions * view.getUint16(block + BLOCK_COUNT, true);
       add(into, { address, tier: "interpret", executions, instructions });
       add(into, {
         address,
         tier: "translate",
-        executions: view.getUint32(last + END_REGION_ENTRIES, true),
+        executions: view.getUint32(block + BLOCK_REGION_ENTRIES, true),
         instructions: Number(view.getBigUint64(last + END_REGION_INSTRUCTIONS, true)),
       });
     }

@@ -57,13 +57,12 @@ export const BLOCK_FIRST_OP = 40; // u16: the first record's operation, while OP
 export const BLOCK_TRANSLATED = 42; // u8: the host wants to know when the block is retired
 export const BLOCK_ENTERED = 43; // u8: its region was entered since the host cleared this
 export const BLOCK_DEFERRED = 44; // u32: the host's
-export const BLOCK_HEADER = 48;
-// In the record behind a block's last instruction, for profiles: what its operation leaves unused (it looks at byte 8).
-export const END_REGION_ENTRIES = 4; // u32: entries to its region, while PROFILING
-export const END_RIP_HIGH = 8; // u32: bits 32-55 of RIP at the block when it was made, in bits 8-31
-export const END_RIP_LOW = 12; // u32: the other bits
-export const END_REGION_INSTRUCTIONS = 16; // u64: instructions retired in its region, while PROFILING
-export const END_ENTRIES = 28; // u32: with BLOCK_HEAT subtracted, entries to the block that were counted
+export const BLOCK_MADE_RIP = 48; // u64: RIP at the block when it was made, for profiles
+export const BLOCK_REGION_ENTRIES = 56; // u32: entries to its region, while PROFILING
+export const BLOCK_ENTRIES = 60; // u32: with BLOCK_HEAT subtracted, entries to the block that were counted
+export const BLOCK_HEADER = 64;
+/** In the record behind a block's last instruction, in its REC_IMM: u64, instructions retired in its region, while PROFILING. */
+export const END_REGION_INSTRUCTIONS = 16;
 
 /** Instructions that a region may execute between two looks at REMAINING. With less left it is not entered. */
 export const REGION_BUDGET = 2048;

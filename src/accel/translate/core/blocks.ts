@@ -11,10 +11,10 @@
 // line that is written, because the next MONITOR is likely to be for it and dropping write tags is slow: its
 // last u32 counts such writes since the last MONITOR, from 1 on, and the mark goes when they are many.
 import {
-  ARENA_NEXT, BLOCK_CODE_BYTES, BLOCK_COUNT, BLOCK_DEFERRED, BLOCK_FIRST_OP, BLOCK_HASH, BLOCK_HEADER, BLOCK_HEAT, BLOCK_MODE,
-  BLOCK_NEXT, BLOCK_OFFSET, BLOCK_PAGE_NEXT, BLOCK_RECORDS, BLOCK_REGION, BLOCK_SECOND_NEXT, BLOCK_SECOND_PAGE,
+  ARENA_NEXT, BLOCK_CODE_BYTES, BLOCK_COUNT, BLOCK_DEFERRED, BLOCK_ENTRIES, BLOCK_FIRST_OP, BLOCK_HASH, BLOCK_HEADER, BLOCK_HEAT, BLOCK_MODE,
+  BLOCK_NEXT, BLOCK_OFFSET, BLOCK_PAGE_NEXT, BLOCK_MADE_RIP, BLOCK_RECORDS, BLOCK_REGION, BLOCK_REGION_ENTRIES, BLOCK_SECOND_NEXT, BLOCK_SECOND_PAGE,
   BLOCK_TRANSLATED, CODE_ARENA, CODE_ARENA_END, CODE_PAGES, CODE_PAGES_END, CODE_PAGES_NEXT, CODE_RETIRED, COUNT_ARENA_FLUSHES,
-  COUNT_BLOCKS_DECODED, COUNT_INVALIDATIONS, COUNTERS, CS, CUR_REC, DS, END_ENTRIES, END_RIP_HIGH, END_RIP_LOW, FETCH_BUFFER, HEAT_INITIAL, MACHINE_BLOCK,
+  COUNT_BLOCKS_DECODED, COUNT_INVALIDATIONS, COUNTERS, CS, CUR_REC, DS, FETCH_BUFFER, HEAT_INITIAL, MACHINE_BLOCK,
   MAX_VCPUS, MODE, MONITOR_LINE, PAGE_INFO, RIP, SEG_BASE, SEG_BYTES, SEG_LIMIT, SEGMENTS, SINGLE_BLOCK, SS, TLB, VCPU_BASE,
   VCPU_STRIDE,
 } from "../layout";
@@ -287,7 +287,7 @@ export function operationOf(rec: usize): u32 {
   return op == OP_REGION ? <u32>load<u16>(rec - BLOCK_HEADER, BLOCK_FIRST_OP) : op;
 }
 
-/** The record behind a block's last instruction: see END_* in layout.ts. */
+/** The record behind a block's last instruction. */
 // @ts-ignore: decorator
 @inline
 export function endOf(block: usize): usize {
@@ -296,8 +296,7 @@ export function endOf(block: usize): usize {
 
 /** Entries to the block are counted down from `heat` now. */
 export function setHeat(block: usize, heat: u32): void {
-  const end = endOf(block);
-  store<u32>(end, load<u32>(end, END_ENTRIES) + heat - load<u32>(block, BLOCK_HEAT), END_ENTRIES);
+  store<u32>(block, load<u32>(block, BLOCK_ENTRIES) + heat - load<u32>(block, BLOCK_HEAT), BLOCK_ENTRIES);
   store<u32>(block, heat, BLOCK_HEAT);
 }
 
@@ -389,11 +388,6 @@ function makeBlock(cpu: usize, linear: u64, offset: u32, mode: u32): usize {
     if (answer == DECODE_END || instructions == MAX_INSTRUCTIONS || ip >= room) break;
   }
   endRecord(rec, ip, instructions);
-  const heat = load<u32>(MACHINE_BLOCK, HEAT_INITIAL);
-  const rip = load<u64>(cpu, RIP);
-  store<u32>(rec, <u32>(rip >> 32) << 8, END_RIP_HIGH);
-  store<u32>(rec, <u32>rip, END_RIP_LOW);
-  store<u32>(rec, heat, END_ENTRIES);
   rec += REC_BYTES;
 
   store<u32>(block, offset, BLOCK_OFFSET);
@@ -402,7 +396,11 @@ function makeBlock(cpu: usize, linear: u64, offset: u32, mode: u32): usize {
   store<u16>(block, <u16>((rec - block - BLOCK_HEADER) / REC_BYTES), BLOCK_RECORDS);
   store<u32>(block, secondPage, BLOCK_SECOND_PAGE);
   store<u32>(block, ip, BLOCK_CODE_BYTES);
+  const heat = load<u32>(MACHINE_BLOCK, HEAT_INITIAL);
   store<u32>(block, heat, BLOCK_HEAT);
+  store<u32>(block, heat, BLOCK_ENTRIES);
+  store<u32>(block, 0, BLOCK_REGION_ENTRIES);
+  store<u64>(block, load<u64>(cpu, RIP), BLOCK_MADE_RIP);
   store<u32>(block, 0, BLOCK_REGION);
   store<u32>(block, 0, BLOCK_FIRST_OP);
   store<u32>(block, 0, BLOCK_DEFERRED);

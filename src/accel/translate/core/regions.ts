@@ -1,9 +1,9 @@
 // Regions: functions of the translator's in the core's table, and what they ask of the core. The host's side is
 // translator/. A region is entered between blocks, and no other way.
 import {
-  BLOCK_ENTERED, BLOCK_FIRST_OP, BLOCK_HEADER, BLOCK_REGION, BLOCK_RIP, COUNT_REGION_COLD, COUNT_REGION_FAULTS,
+  BLOCK_ENTERED, BLOCK_FIRST_OP, BLOCK_HEADER, BLOCK_REGION, BLOCK_REGION_ENTRIES, BLOCK_RIP, COUNT_REGION_COLD, COUNT_REGION_FAULTS,
   COUNT_REGION_INSTRUCTIONS, COUNT_REGION_LEAVES, COUNT_REGION_PENDING, COUNT_REGION_READS, COUNT_REGION_RUNS,
-  COUNT_REGION_SYSTEM, COUNT_REGION_UNKNOWN, COUNT_REGION_WRITES, CUR_REC, END_REGION_ENTRIES, END_REGION_INSTRUCTIONS, EXC_PENDING, EXIT_REASON,
+  COUNT_REGION_SYSTEM, COUNT_REGION_UNKNOWN, COUNT_REGION_WRITES, CUR_REC, END_REGION_INSTRUCTIONS, EXC_PENDING, EXIT_REASON,
   HEAT_INITIAL, MACHINE_BLOCK, NO_TLB, PROFILING, REGION_BUFFER, REGION_CALLOUTS, REGION_DROPS, REGION_LEAVES, REGION_OPERATIONS,
   REGION_SYSTEM, REMAINING, RIP, TLB,
 } from "../layout";
@@ -99,7 +99,7 @@ function ended(cpu: usize, began: i64, why: usize): void {
 // A run of a block's region has ended, which began with `before` left of the budget.
 function profile(cpu: usize, block: usize, before: i64): void {
   const end = endOf(block);
-  store<u32>(end, load<u32>(end, END_REGION_ENTRIES) + 1, END_REGION_ENTRIES);
+  store<u32>(block, load<u32>(block, BLOCK_REGION_ENTRIES) + 1, BLOCK_REGION_ENTRIES);
   const retired = <u64>(before - load<i64>(cpu, REMAINING));
   store<u64>(end, load<u64>(end, END_REGION_INSTRUCTIONS) + retired, END_REGION_INSTRUCTIONS);
 }
