@@ -12,6 +12,7 @@ import { loadCore } from "../node/core-wasm.js";
 import { type AccelerationProbeOptions, probeAcceleration } from "../node/host/acceleration.js";
 import { hostView } from "../node/host/host-view.js";
 import type { TechniqueName } from "../node/host/techniques.js";
+import { optimizeLate } from "../node/wasm-tiering.js";
 import type { Accelerator } from "../vcpu/accelerator.js";
 import type { AcceleratorName } from "./boot-options.js";
 import { chooseAccelerator, type RealAcceleratorName } from "./choose-accelerator.js";
@@ -76,6 +77,7 @@ async function createChosen({ accel, clock, onRegion, profile }: AcceleratorOpti
   const tscFrequency = host.kvm.device === "open" && clock === "real" ? await hostTscFrequency() : undefined;
   const core = await loadCore();
   if (accelerator === "interpret") return { accelerator: createInterpreter(core, { profile }), reason, tscFrequency };
+  optimizeLate();
   const translator = onRegion === undefined ? undefined : reportingTranslator(onRegion);
   return {
     accelerator: createTranslator(core, { translator, profile, now: () => performance.now() }),

@@ -271,11 +271,18 @@ export function lookUp(cpu: usize, linear: u64): usize {
   if (mode & MODE_CS_LIMITED) return 0;
   const entry = tlbEntry(load<u32>(cpu, TLB), linear);
   if (load<u64>(entry, TLB_FETCH) != (linear & ~0xfff)) return 0;
-  const offset = <u32>linear + load<u32>(entry, TLB_ADDEND);
+  const block = knownBlock(<u32>linear + load<u32>(entry, TLB_ADDEND), mode);
+  return block != 0 && load<u32>(block, BLOCK_SECOND_PAGE) == 0 ? block : 0;
+}
+
+/** The block made from the code at a wasm offset in a mode, or 0. */
+// @ts-ignore: decorator
+@inline
+export function knownBlock(offset: u32, mode: u32): usize {
   const key = <u64>offset | (<u64>mode << 32);
   let block: usize = load<u32>(bucketOf(offset, mode));
   while (block != 0) {
-    if (load<u64>(block, BLOCK_KEY) == key) return load<u32>(block, BLOCK_SECOND_PAGE) == 0 ? block : 0;
+    if (load<u64>(block, BLOCK_KEY) == key) return block;
     block = load<u32>(block, BLOCK_NEXT);
   }
   return 0;

@@ -1,17 +1,18 @@
 // Regions: functions of the translator's in the core's table, and what they ask of the core. The host's side is
 // translator/. A region is entered between blocks, and no other way.
 import {
-  BLOCK_ENTERED, BLOCK_FIRST_OP, BLOCK_HEADER, BLOCK_REGION, BLOCK_REGION_ENTRIES, BLOCK_RIP, COUNT_REGION_COLD, COUNT_REGION_FAULTS,
+  BLOCK_ENTERED, BLOCK_FIRST_OP, BLOCK_HEADER, BLOCK_REGION, BLOCK_REGION_ENTRIES, BLOCK_RIP, BLOCK_SECOND_PAGE, COUNT_REGION_COLD, COUNT_REGION_FAULTS,
   COUNT_REGION_INSTRUCTIONS, COUNT_REGION_LEAVES, COUNT_REGION_PENDING, COUNT_REGION_READS, COUNT_REGION_RUNS,
   COUNT_REGION_SYSTEM, COUNT_REGION_UNKNOWN, COUNT_REGION_WRITES, CUR_REC, END_REGION_INSTRUCTIONS, EXC_PENDING, EXIT_REASON,
-  HEAT_INITIAL, MACHINE_BLOCK, NO_TLB, PROFILING, REGION_BUFFER, REGION_CALLOUTS, REGION_DROPS, REGION_LEAVES, REGION_OPERATIONS,
+  HEAT_INITIAL, MACHINE_BLOCK, MODE, NO_TLB, PROFILING, REGION_BUFFER, REGION_CALLOUTS, REGION_DROPS, REGION_LEAVES, REGION_OPERATIONS,
   REGION_SYSTEM, REMAINING, RIP, TLB,
 } from "../layout";
-import { count, countMore, endOf, granulesHeld, lookUp, operationOf, pageHasCode, setHeat } from "./blocks";
+import { count, countMore, endOf, granulesHeld, knownBlock, lookUp, operationOf, pageHasCode, setHeat } from "./blocks";
 import { carryFlag, condition } from "./flags";
 import { execute, executeRecord, mayEnterRegion, settle } from "./general";
 import { TLB_ADDEND, TLB_FETCH, tlbEntry } from "./memory";
 import { NO_MEMORY, markDirty, readHost, watchesPage, wrap, writeHost } from "./mmu";
+import { MODE_CS_LIMITED } from "./mode-bits";
 import { OPS_SYSTEM, OPS_X87 } from "./ops";
 import { OP_FUSED, OP_FUSED_END, OP_REGION, OP_RELOOKUP, OP_SPECIAL } from "./ops-integer";
 import { REC_AUX, REC_OP } from "./record";
@@ -238,9 +239,16 @@ export function withdrawRegion(block: usize, region: u32): void {
   setHeat(block, load<u32>(MACHINE_BLOCK, HEAT_INITIAL));
 }
 
-/** The block at a linear address, as a jump there would find it, where it lies on one page and is known; else 0. */
+/** The block at a linear address, as a jump there would find it, where it is known; else 0. */
 export function peekBlock(cpu: usize, linear: u64): usize {
-  return lookUp(cpu, linear);
+  const mode = load<u32>(cpu, MODE);
+  if (mode & MODE_CS_LIMITED) return 0;
+  const offset = fetchOffset(cpu, linear);
+  if (offset == 0) return 0;
+  const block = knownBlock(offset, mode);
+  if (block == 0) return 0;
+  const second = load<u32>(block, BLOCK_SECOND_PAGE);
+  return second == 0 || fetchOffset(cpu, (linear | 0xfff) + 1) == second ? block : 0;
 }
 
 /** The wasm offset of code at a linear address by the TLB, else 0. */

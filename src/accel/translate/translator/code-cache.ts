@@ -18,7 +18,6 @@ import {
   BLOCK_MODE,
   BLOCK_OFFSET,
   BLOCK_REGION,
-  BLOCK_SECOND_PAGE,
   BLOCK_TRANSLATED,
   HEAT_INITIAL,
   MACHINE_BLOCK,
@@ -120,7 +119,6 @@ export class CodeCache<R extends TranslatedRegion> implements CodeListener {
     regionsEvicted: 0,
     translationMilliseconds: 0,
     compilationMilliseconds: 0,
-    hotOnTwoPages: 0,
     hotUntranslatable: 0,
     hotChanging: 0,
   };
@@ -156,10 +154,6 @@ export class CodeCache<R extends TranslatedRegion> implements CodeListener {
     if (this.view.getUint32(block + BLOCK_REGION, true) !== 0) return;
     if (this.waiting.has(block)) {
       this.publish();
-      return;
-    }
-    if (this.view.getUint32(block + BLOCK_SECOND_PAGE, true) !== 0) {
-      this.counts.hotOnTwoPages++;
       return;
     }
     if (this.deferred(block)) return;

@@ -54,6 +54,8 @@ export interface GuestBlock {
   readonly address: number;
   /** Wasm offset of its first code byte. */
   readonly offset: number;
+  /** Of the page that its one instruction goes on at; 0 where it lies on one page. */
+  readonly secondPage: number;
   readonly mode: number;
   readonly instructions: readonly Instruction[];
   /** Code bytes. */
@@ -72,7 +74,7 @@ export function immediate64(i: Instruction): bigint {
 }
 
 /**
- * Reads a block. Null where its code has changed, or lies on two pages.
+ * Reads a block. Null where its code has changed.
  * @param firstOp the operation of a first record that has become the entry of a region
  */
 export function readBlock(
@@ -81,7 +83,6 @@ export function readBlock(
   firstOp: (block: number, op: number) => number,
 ): GuestBlock | null {
   const count = view.getUint16(address + BLOCK_COUNT, true);
-  if (view.getUint32(address + BLOCK_SECOND_PAGE, true) !== 0) return null;
   const instructions: Instruction[] = [];
   let rec = address + BLOCK_HEADER;
   for (let n = 0; n < count; n++, rec += REC_BYTES) {
@@ -116,6 +117,7 @@ export function readBlock(
   return {
     address,
     offset: view.getUint32(address + BLOCK_OFFSET, true),
+    secondPage: view.getUint32(address + BLOCK_SECOND_PAGE, true),
     mode: view.getUint32(address + BLOCK_MODE, true),
     instructions,
     end: view.getUint16(rec + REC_IPOFF, true),

@@ -1,7 +1,18 @@
 /** Regions: many blocks of guest code, found from a hot one, become one WebAssembly function. */
 import * as L from "../layout.js";
 import { effects, LEAVES, SETS, USES } from "./effects.js";
-import { Emitter, I64_A, REMAINING, type RegisterSets, RIP, type StaticFlags, TLB, Untranslatable } from "./emitter.js";
+import {
+  Emitter,
+  I32_A,
+  I64_A,
+  LINEAR,
+  REMAINING,
+  type RegisterSets,
+  RIP,
+  type StaticFlags,
+  TLB,
+  Untranslatable,
+} from "./emitter.js";
 import { pushCondition } from "./flags.js";
 import { type GuestBlock, type Instruction, immediate, readBlock } from "./instruction.js";
 import { accessPush, accessTop, finishPush, release, translateInteger } from "./integer.js";
@@ -276,7 +287,8 @@ function successorsOf({ taken, following }: Node): number[] {
 }
 
 function pagesOf({ block }: Node): number[] {
-  return [block.offset & ~0xfff];
+  const first = block.offset & ~0xfff;
+  return block.secondPage === 0 ? [first] : [first, block.secondPage];
 }
 
 // ---- Flags that nobody looks at.
@@ -305,7 +317,7 @@ function mayExit(nodes: readonly Node[], shape: Structure, n: number): boolean {
   const next = successorsOf(node);
   const ways = transfer !== null && isConditional(transfer) ? 2 : 1;
   if (next.length < ways || (transfer !== null && isCallOut(node, transfer))) return true;
-  return next.some((to) => shape.edge(n, to) !== "forward" || !samePage(node, nodes[to]));
+  return next.some((to) => shape.edge(n, to) !== "forward" || withoutPagesOf(node, mappedPages(nodes[to])).length > 0);
 }
 
 // Whether other code than the node's successors runs behind it.
@@ -313,11 +325,23 @@ function isCallOut(node: Node, transfer: Instruction): boolean {
   return transfer.op === OP_RET64 || isIndirectCall(transfer) || (transfer.op === OP_CALL64 && node.taken === -1);
 }
 
-// Whether code of two nodes is on one page, of memory and of the address space.
-function samePage(a: Node, b: Node): boolean {
-  return (
-    (a.block.offset & ~0xfff) === (b.block.offset & ~0xfff) && a.offset - a.block.offset === b.offset - b.block.offset
-  );
+/** A page of code: where it is in wasm memory, and how far from there in the address space, seen from the entry. */
+interface MappedPage {
+  readonly page: number;
+  readonly distance: number;
+}
+
+function mappedPages({ block, offset }: Node): MappedPage[] {
+  const first = { page: block.offset & ~0xfff, distance: offset - block.offset };
+  if (block.secondPage === 0) return [first];
+  const room = 0x1000 - (block.offset & 0xfff);
+  return [first, { page: block.secondPage, distance: offset + room - block.secondPage }];
+}
+
+// Those of the pages that a node's code is not on.
+function withoutPagesOf(node: Node, pages: readonly MappedPage[]): MappedPage[] {
+  const known = mappedPages(node);
+  return pages.filter((one) => !known.some(({ page, distance }) => page === one.page && distance === one.distance));
 }
 
 function liveBefore(i: Instruction, after: boolean): boolean {
@@ -399,33 +423,38 @@ class RegionWriter {
   // Code on another page is what it was when this was translated only while the page is mapped as it was then.
   private checkPage(from: number, to: number): void {
     const { e, nodes, shape } = this;
-    for (let above = from; ; above = shape.dominator[above]) {
-      if (samePage(nodes[above], nodes[to])) return;
+    let pages = mappedPages(nodes[to]);
+    for (let above = from; pages.length > 0; above = shape.dominator[above]) {
+      pages = withoutPagesOf(nodes[above], pages);
       if (above === 0) break;
     }
+    if (pages.length === 0) return;
     const { code } = e;
     e.pushRip(nodes[to].offset);
-    code.tee(RIP);
-    code.i64(7);
-    code.op(W.I64_SHR_U, W.I32_WRAP_I64);
-    code.i32((L.TLB_ENTRIES - 1) * L.TLB_ENTRY_BYTES);
-    code.op(W.I32_AND);
-    code.get(TLB);
-    code.op(W.I32_ADD);
-    code.tee(7);
-    code.memory(W.I64_LOAD, TLB_FETCH);
-    code.get(RIP);
-    code.i64(-0x1000);
-    code.op(W.I64_AND, W.I64_NE);
-    code.get(7);
-    code.memory(W.I32_LOAD, TLB_ADDEND);
-    code.get(RIP);
-    code.op(W.I32_WRAP_I64, W.I32_ADD);
-    code.i32(nodes[to].block.offset);
-    code.op(W.I32_NE, W.I32_OR);
-    code.if();
-    e.exit();
-    code.end();
+    code.set(RIP);
+    for (const { page, distance } of pages) {
+      e.pushRip(page + distance);
+      code.tee(LINEAR);
+      code.i64(7);
+      code.op(W.I64_SHR_U, W.I32_WRAP_I64);
+      code.i32((L.TLB_ENTRIES - 1) * L.TLB_ENTRY_BYTES);
+      code.op(W.I32_AND);
+      code.get(TLB);
+      code.op(W.I32_ADD);
+      code.tee(I32_A);
+      code.memory(W.I64_LOAD, TLB_FETCH);
+      code.get(LINEAR);
+      code.op(W.I64_NE);
+      code.get(I32_A);
+      code.memory(W.I32_LOAD, TLB_ADDEND);
+      code.get(LINEAR);
+      code.op(W.I32_WRAP_I64, W.I32_ADD);
+      code.i32(page);
+      code.op(W.I32_NE, W.I32_OR);
+      code.if();
+      e.exit();
+      code.end();
+    }
   }
 
   private node(n: number): void {
