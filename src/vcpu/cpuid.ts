@@ -18,8 +18,17 @@ export interface CpuidPlace {
   id: number;
   count: number;
   tscHertz: number;
+  /**
+   * Nothing underneath predicts the guest's branches: AMD's BTC_NO and SRSO_NO, so that a kernel needs no return thunks.
+   * Not where the guest's code runs on a processor.
+   */
+  predictsNothing?: boolean;
 }
 
+/** CPUID.80000008 EBX: branches are not confused with others (Retbleed). */
+const BTC_NO = 1 << 29;
+/** CPUID.80000021 EAX: returns are not predicted by others' (Inception). */
+const SRSO_NO = 1 << 29;
 /** Ticks a second of the local APIC's timer before its divider, and of what Intel calls the core crystal clock. */
 const APIC_BUS_HERTZ = 1_000_000_000;
 /** Leaf 1's brand index of a Pentium III. */
@@ -65,10 +74,10 @@ function highestBasic(model: CpuModel): number {
 }
 
 /** The highest extended leaf, or 0 where there are none: on Intel's 32-bit processors, and on the 486. */
-function highestExtended(model: CpuModel): number {
+function highestExtended(model: CpuModel, predictsNothing: boolean): number {
   const has = (name: FeatureName) => hasFeature(model.features, name);
   if (model.vendor === "intel") return has("lm") ? 0x80000008 : 0;
-  if (has("topoext")) return 0x8000001f;
+  if (has("topoext")) return predictsNothing ? 0x80000021 : 0x8000001f;
   if (has("lm")) return 0x80000018;
   return has("sse") ? 0x80000008 : 0;
 }
@@ -142,7 +151,8 @@ export function cpuidTable(model: CpuModel, place: CpuidPlace): CpuidLeaf[] {
     add(0x40000010, null, place.tscHertz / 1000, APIC_BUS_HERTZ / 1000, 0, 0);
   }
 
-  const extended = highestExtended(model);
+  const predictsNothing = place.predictsNothing === true;
+  const extended = highestExtended(model, predictsNothing);
   if (extended === 0) return leaves;
   const own: typeof vendor = amd ? vendor : [0, 0, 0];
   add(0x80000000, null, extended, ...own);
@@ -159,7 +169,8 @@ export function cpuidTable(model: CpuModel, place: CpuidPlace): CpuidLeaf[] {
   add(0x80000006, null, ...level2And3(model));
   add(0x80000007, null, 0, 0, 0, has("tsc") ? 0x100 : 0); // invariant TSC
   const cores = amd ? (count - 1) | (apicBits << 12) : 0;
-  add(0x80000008, null, model.physicalBits | (model.linearBits << 8), 0, cores, 0);
+  const immune = amd && has("topoext") && predictsNothing;
+  add(0x80000008, null, model.physicalBits | (model.linearBits << 8), immune ? BTC_NO : 0, cores, 0);
   if (has("topoext")) {
     cachesOf(model).forEach((cache, index) => {
       add(0x8000001d, index, ...cacheSubleaf(cache, count, 1));
@@ -167,6 +178,7 @@ export function cpuidTable(model: CpuModel, place: CpuidPlace): CpuidLeaf[] {
     add(0x8000001d, null, 0, 0, 0, 0);
     add(0x8000001e, null, place.id, place.id & 0xff, 0, 0);
   }
+  if (immune) add(0x80000021, null, SRSO_NO, 0, 0, 0);
   return leaves;
 }
 

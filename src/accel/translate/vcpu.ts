@@ -384,7 +384,7 @@ export class CoreVcpu implements Vcpu {
     block.setU32(L.PHYSICAL_BITS, model.physicalBits);
     block.setF64(L.TSC_FREQUENCY, this.tscFrequency / 1e9);
     block.setU32(L.ICOUNT_MODE, this.options.clock.mode === "icount" ? 1 : 0);
-    const leaves = cpuidTable(model, { id, count, tscHertz: this.tscFrequency });
+    const leaves = cpuidTable(model, { id, count, tscHertz: this.tscFrequency, predictsNothing: true });
     if (leaves.length > L.MAX_CPUID)
       throw new RangeError(`${leaves.length} CPUID leaves; the core takes ${L.MAX_CPUID}`);
     leaves.forEach((leaf, index) => {

@@ -77,6 +77,9 @@ export const DEFAULT_DEFERRALS = 10;
 
 const TABLE_STEP = 1024;
 
+/** Changes of a page that cost nothing: a kernel patches itself while it boots. */
+const FREE_CHANGES = 8;
+
 /** The functions of one module. */
 interface Batch {
   readonly bytes: number;
@@ -187,7 +190,7 @@ export class CodeCache<R extends TranslatedRegion> implements CodeListener {
     }
     if (dropped === 0) return;
     this.counts.regionsDropped += dropped;
-    this.changes.set(page, Math.min((this.changes.get(page) ?? 0) + 1, this.mostDeferrals));
+    this.changes.set(page, Math.min((this.changes.get(page) ?? 0) + 1, FREE_CHANGES + this.mostDeferrals));
   }
 
   codeCacheEmptied(): void {
@@ -210,7 +213,7 @@ export class CodeCache<R extends TranslatedRegion> implements CodeListener {
 
   /** Whether the block's page changes too often for a translation now. The block is counted again then. */
   private deferred(block: number): boolean {
-    const changes = this.changes.get(this.view.getUint32(block + BLOCK_OFFSET, true) & ~0xfff) ?? 0;
+    const changes = (this.changes.get(this.view.getUint32(block + BLOCK_OFFSET, true) & ~0xfff) ?? 0) - FREE_CHANGES;
     const times = this.view.getUint32(block + BLOCK_DEFERRED, true);
     if (times >= changes) return false;
     this.view.setUint32(block + BLOCK_DEFERRED, times + 1, true);

@@ -76,6 +76,12 @@ const MAX_INSTRUCTIONS = 1200;
 const MAX_DEPTH = 3;
 const MAX_INLINED = 500;
 
+/**
+ * A return at the end of so few instructions may be a thunk's, which a kernel has in place of its returns: it calls that
+ * end, which drops its own return address and returns to its caller's caller.
+ */
+const THUNK = 3;
+
 /** Blocks that ran this many times less often than the entry are left out. */
 const RARELY = 16;
 
@@ -104,6 +110,8 @@ interface Node {
   /** Nodes by offset of the target: of a jump that is taken or a call, and of `next`. */
   taken: number;
   following: number;
+  /** Of a return: the places behind the calls that it may return from, innermost first. */
+  returns: { readonly offset: number; readonly node: number }[];
   liveIn: boolean;
   liveOut: boolean;
 }
@@ -200,7 +208,12 @@ function findNodes(source: CodeSource, cpu: number, entry: number, rip: bigint):
     const distance = immediate(transfer);
     const target = distance === null ? null : node.offset + distance;
     if (transfer.op === OP_RET64) {
-      if (context !== null) node.taken = nodeAt(context.returnOffset, context.parent);
+      const levels = node.instructions.length <= THUNK ? MAX_DEPTH : 1;
+      for (let call = context; call !== null && node.returns.length < levels; call = call.parent) {
+        const behind = nodeAt(call.returnOffset, call.parent);
+        if (behind === -1) break;
+        node.returns.push({ offset: call.returnOffset, node: behind });
+      }
     } else if (transfer.op === OP_CALL64) {
       if (target !== null && mayInline(context, target, instructions)) {
         const name = `${node.next}:${context?.id ?? 0}`;
@@ -255,7 +268,7 @@ function mayInline(context: Context | null, callee: number, instructions: number
 function makeNode(block: GuestBlock, offset: number, context: Context | null): Node {
   const { instructions, end } = block;
   const last = instructions[instructions.length - 1];
-  const node = { block, offset, context, taken: -1, following: -1, liveIn: true, liveOut: true };
+  const node = { block, offset, context, taken: -1, following: -1, returns: [], liveIn: true, liveOut: true };
   const checked = (block.mode & MODE_SIZE) !== MODE_64 && hasCheckedOperand(last);
   if (isTransfer(last.op) && !checked) {
     return { ...node, instructions, transfer: last, next: offset + last.ipOffset + last.length, stops: false };
@@ -282,8 +295,8 @@ function endsBlock(op: number): boolean {
   return (op >= OPS_SYSTEM && op < OPS_X87) || (op >= OP_NEAR_FIRST && op <= OP_JCXZ) || op === OP_UD;
 }
 
-function successorsOf({ taken, following }: Node): number[] {
-  return [taken, following].filter((node) => node !== -1);
+function successorsOf({ taken, following, returns }: Node): number[] {
+  return [taken, following, ...returns.map(({ node }) => node)].filter((node) => node !== -1);
 }
 
 function pagesOf({ block }: Node): number[] {
@@ -527,15 +540,15 @@ class RegionWriter {
         e.widen(i.size);
         code.set(I64_A);
         const bytes = i.size + (immediate(i) ?? 0);
-        if (node.context !== null && node.taken !== -1) {
+        for (const { offset, node: behind } of node.returns) {
           code.get(I64_A);
-          e.pushRip(node.context.returnOffset);
+          e.pushRip(offset);
           code.op(W.I64_EQ);
           code.if();
           release(e, bytes);
           this.retire(count);
           const { flags } = e;
-          this.branch(n, node.taken, node.context.returnOffset);
+          this.branch(n, behind, offset);
           e.flags = flags;
           code.end();
         }
