@@ -104,7 +104,7 @@ test("--stats writes one JSON object", (t) => {
   const stats = JSON.parse(readFileSync(file, "utf8"));
   assert.equal(stats.exitCode, 0);
   assert.equal(stats.outcome, "poweroff");
-  assert.equal(stats.accel, "interpret");
+  assert.equal(stats.accel, "translate");
   assert.match(stats.accelReason, /^[^\n]+$/);
   assert.ok(stats.instructions >= 5 && stats.instructions < 100, `${stats.instructions}`);
   for (const name of ["wallSeconds", "cpuSeconds", "firstConsoleByteSeconds", "peakRssBytes"]) {

@@ -8,7 +8,7 @@ import { WASM_FEATURE_NAMES, WASM_FEATURES } from "../node/host/wasm-features.js
 import { type AcceleratorChoice, chooseAccelerator, type RealAcceleratorName } from "./choose-accelerator.js";
 import { UsageError } from "./errors.js";
 import { describeOptions, type OptionTable, parseArguments } from "./options.js";
-import { AUTO_ACCELERATORS, BUILT_TECHNIQUES, PROBE_OPTIONS } from "./parts.js";
+import { AVAILABLE_ACCELERATORS, BUILT_TECHNIQUES, PROBE_OPTIONS } from "./parts.js";
 
 const OPTIONS = {
   json: { kind: "flag", help: "print one JSON object (docs/doctor.md describes it)" },
@@ -51,7 +51,7 @@ export async function run(args: string[]): Promise<number> {
   if (operands.length > 0) throw new UsageError(`doctor takes options only, not "${operands[0]}"`);
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   const host = await probeHost(hostView, { ...PROBE_OPTIONS, wasm: hostWasm() });
-  const report = makeReport(host, { version, accelerators: AUTO_ACCELERATORS, techniques: BUILT_TECHNIQUES });
+  const report = makeReport(host, { version, accelerators: AVAILABLE_ACCELERATORS, techniques: BUILT_TECHNIQUES });
   process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report));
   return report.works ? 0 : NOTHING_WORKS;
 }

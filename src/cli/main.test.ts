@@ -56,10 +56,6 @@ test("commands that are to come say so", () => {
   for (const command of commands) refuses([command, "x"], `"${command}"`, "not implemented yet");
 });
 
-test("accelerators that are to come say so", () => {
-  refuses(["boot", "--accel", "translate"], "translate", "not implemented yet");
-});
-
 test("files that cannot be booted", (t) => {
   const folder = temporaryFolder(t);
   const file = (name: string, bytes: Uint8Array | string) => {

@@ -19,12 +19,6 @@ import { chooseAccelerator, type RealAcceleratorName } from "./choose-accelerato
 
 /** What this version has. */
 export const AVAILABLE_ACCELERATORS: readonly RealAcceleratorName[] = ["kvm", "translate", "interpret"];
-/** Whether `auto` takes the translator rather than the interpreter. */
-const AUTO_TRANSLATES = false;
-/** What `auto` chooses from. */
-export const AUTO_ACCELERATORS: readonly RealAcceleratorName[] = AVAILABLE_ACCELERATORS.filter(
-  (name) => name !== "translate" || AUTO_TRANSLATES,
-);
 export const BUILT_TECHNIQUES: ReadonlySet<TechniqueName> = new Set<TechniqueName>(["full", "hardware"]);
 
 /** Not resolved by the compiler: the package may be missing where native code was left out. */
@@ -67,7 +61,7 @@ export async function createAccelerator(options: AcceleratorOptions): Promise<Ac
 async function createChosen({ accel, clock, onRegion, profile }: AcceleratorOptions): Promise<AcceleratorParts> {
   const host = await probeAcceleration(hostView, PROBE_OPTIONS);
   // KVM counts no instructions.
-  const automatic = AUTO_ACCELERATORS.filter((name) => clock !== "icount" || name !== "kvm");
+  const automatic = AVAILABLE_ACCELERATORS.filter((name) => clock !== "icount" || name !== "kvm");
   const available = accel === "auto" ? automatic : AVAILABLE_ACCELERATORS;
   const { accelerator, reason } = chooseAccelerator(host, accel, available);
   if (accelerator === "kvm") {
