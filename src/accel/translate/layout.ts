@@ -290,3 +290,8 @@ export const SCRATCH = 0x4000; // to 0x7fff
 export const SINGLE_BLOCK = 0x8000; // a block of one instruction, for stepping: header and two records
 export const FETCH_BUFFER = 0x8100; // 32 bytes: an instruction that lies on two pages
 export const REGION_BUFFER = 0x8140; // 32 bytes: what a region reads from two pages
+// Blocks that regions were followed by, by RIP: 16 bytes each: RIP u64, block u32, JUMP_KEY u32 at that time. See core/mmu.ts.
+export const JUMPS = 0xc000; // to 0xffff
+export const JUMP_ENTRIES = 1024;
+export const JUMP_KEY = 0x8160; // u32: generation << 4 | MMU context; 0 while no entry is valid
+export const JUMP_GENERATION = 0x8164; // u32: counts what may change where code is mapped

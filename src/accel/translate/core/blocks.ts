@@ -22,7 +22,7 @@ import { DECODE_END, DECODE_SHORT, DECODE_TOO_LONG, decode } from "./decoder";
 import { raiseGP } from "./exceptions";
 import { hostCodeCacheEmptied, hostCodeRetired } from "./host";
 import { TLB_ADDEND, TLB_FETCH, tlbEntry } from "./memory";
-import { fetchPage, tlbDropWrite } from "./mmu";
+import { fetchPage, forgetJumps, tlbDropWrite } from "./mmu";
 import { MODE_64, MODE_CS_LIMITED, MODE_FLAT, MODE_SIZE } from "./mode-bits";
 import {
   OP_ALU_MI, OP_ALU_RI, OP_ALU_RM, OP_ALU_RR, OP_CALL64, OP_CALL64_M, OP_JMP64_M, OP_NOP, OP_REGION, OP_SPECIAL, OP_CMP32_MI_JCC, OP_CMP32_RI_JCC, OP_CMP32_RM_JCC,
@@ -71,6 +71,10 @@ export function bucketOf(offset: u32, mode: u32): usize {
 /** Forgets all blocks. Only between blocks: nothing may be running in one. */
 export function emptyCodeCache(): void {
   hostCodeCacheEmptied();
+  for (let vcpu: usize = 0; vcpu < <usize>MAX_VCPUS; vcpu++) {
+    const cpu: usize = VCPU_BASE + vcpu * VCPU_STRIDE;
+    if (load<u32>(cpu, TLB) != 0) forgetJumps(cpu);
+  }
   memory.fill(BLOCK_HASH, 0, <usize>HASH_ENTRIES << 2);
   memory.fill(PAGE_INFO, 0, 0x400000);
   store<u32>(MACHINE_BLOCK, CODE_ARENA, ARENA_NEXT);

@@ -5,7 +5,7 @@
 // STAC and a CR3 write that keeps its PCID's entries change a pointer and flush nothing.
 import {
   COUNT_CR3_WRITES, COUNT_MMIO, COUNT_TLB_FLUSHES, COUNT_TLB_MISSES, CPL, CR0, CR3, CR4, CUR_REC, DEBUG_PENDING,
-  DEBUG_WATCHPOINTS, DEBUG_WP, DIRTY_BITMAP, DR, EMPTY_PAGE, EXIT_ADDRESS, INTERRUPT_CHECK, LINEAR_BITS,
+  DEBUG_WATCHPOINTS, DEBUG_WP, DIRTY_BITMAP, DR, EMPTY_PAGE, EXIT_ADDRESS, INTERRUPT_CHECK, JUMPS, JUMP_ENTRIES, JUMP_GENERATION, JUMP_KEY, LINEAR_BITS,
   MACHINE_BLOCK, MAX_KEYED, MAX_VCPUS, MMU_CLASS_TLB, MMU_CLOCK, MMU_CONTEXTS, MMU_KEYED, MMU_KEYED_COUNT, MSR_APIC_BASE,
   MSR_EFER, NO_TLB, PDPTR, PHYSICAL_BITS, PKRS, PKRU, RFLAGS, SLOT_BYTES, SLOT_COUNT, SLOTS, SS, SYS_TLB, TLB, TLB_BASE, TLB_CONTEXTS, TLB_ENTRIES, TLB_ENTRY_BYTES,
   TLB_STRIDE, VCPU_BASE, VCPU_ID, VCPU_STRIDE, WATCH_HIT,
@@ -738,6 +738,7 @@ function spaceOf(cpu: usize): u32 {
 function clearContext(cpu: usize, index: u32): void {
   const context = cpu + MMU_CONTEXTS + index * CONTEXT_BYTES;
   if (load<u32>(context, CONTEXT_FILLED) == 0) return;
+  forgetJumps(cpu);
   memory.fill(tlbOf(cpu, index), 0xff, TLB_ENTRIES * TLB_ENTRY_BYTES);
   store<u32>(context, 0, CONTEXT_FILLED);
   store<u32>(context, 0, CONTEXT_HUGE);
@@ -788,6 +789,27 @@ export function selectTlb(cpu: usize): void {
   const cls = paged(cpu) ? classOf(cpu, 0) : CLASS_SUPERVISOR;
   store<u32>(cpu, checksAlignment(cpu) ? NO_TLB : classTlb(cpu, cls), TLB);
   store<u32>(cpu, classTlb(cpu, CLASS_SUPERVISOR), SYS_TLB);
+  setJumpKey(cpu);
+}
+
+// Entries of JUMPS are valid in the MMU context and generation that they were made in.
+// @ts-ignore: decorator
+@inline
+function setJumpKey(cpu: usize): void {
+  const tlb = load<u32>(cpu, TLB);
+  // A context's array is 64 KiB: four bits of its address say which of the vCPU's it is.
+  store<u32>(cpu, tlb == NO_TLB ? 0 : (load<u32>(cpu, JUMP_GENERATION) << 4) | ((tlb >> 16) & 15), JUMP_KEY);
+}
+
+/** Code may be mapped elsewhere now, or blocks are gone: no entry of JUMPS is valid any more. */
+export function forgetJumps(cpu: usize): void {
+  let generation = load<u32>(cpu, JUMP_GENERATION) + 1;
+  if (generation >> 28 != 0) {
+    memory.fill(cpu + JUMPS, 0, JUMP_ENTRIES << 4);
+    generation = 1;
+  }
+  store<u32>(cpu, generation, JUMP_GENERATION);
+  setJumpKey(cpu);
 }
 
 // Another address space: the class table starts anew.
@@ -798,6 +820,9 @@ function switchSpace(cpu: usize): void {
 
 /** Power-on: empties the pool. */
 export function resetMmu(cpu: usize): void {
+  memory.fill(cpu + JUMPS, 0, JUMP_ENTRIES << 4);
+  store<u32>(cpu, 1, JUMP_GENERATION);
+  store<u32>(cpu, 0, JUMP_KEY);
   for (let i: u32 = 0; i < <u32>TLB_CONTEXTS; i++) {
     const context = cpu + MMU_CONTEXTS + i * CONTEXT_BYTES;
     memory.fill(context, 0, CONTEXT_BYTES);
@@ -822,6 +847,7 @@ export function flushTlb(cpu: usize): void {
 
 // The entries of one address space that are not global.
 function flushSpace(cpu: usize, space: u32): void {
+  forgetJumps(cpu);
   for (let i: u32 = 0; i < <u32>TLB_CONTEXTS; i++) {
     const context = cpu + MMU_CONTEXTS + i * CONTEXT_BYTES;
     if (load<u32>(context, CONTEXT_KEY) >> 2 != space || load<u32>(context, CONTEXT_FILLED) == 0) continue;
@@ -853,6 +879,7 @@ export function cr3Loaded(cpu: usize, keep: bool): void {
 
 /** INVLPG, and INVPCID type 0 (`space` then; -1 is the current one and globals). */
 export function flushPage(cpu: usize, linear: u64, space: i32): void {
+  forgetJumps(cpu);
   const page = linear & ~0xfff;
   for (let i: u32 = 0; i < <u32>TLB_CONTEXTS; i++) {
     const context = cpu + MMU_CONTEXTS + i * CONTEXT_BYTES;
@@ -912,6 +939,7 @@ export function flushSpaces(cpu: usize, type: u32, space: u32): void {
     flushTlb(cpu);
     return;
   }
+  forgetJumps(cpu);
   for (let i: u32 = 0; i < <u32>TLB_CONTEXTS; i++) {
     const context = cpu + MMU_CONTEXTS + i * CONTEXT_BYTES;
     if (load<u32>(context, CONTEXT_FILLED) == 0) continue;

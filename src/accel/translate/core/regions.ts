@@ -1,10 +1,10 @@
 // Regions: functions of the translator's in the core's table, and what they ask of the core. The host's side is
 // translator/. A region is entered between blocks, and no other way.
 import {
-  BLOCK_ENTERED, BLOCK_FIRST_OP, BLOCK_HEADER, BLOCK_REGION, BLOCK_REGION_ENTRIES, BLOCK_RIP, BLOCK_SECOND_PAGE, COUNT_REGION_COLD, COUNT_REGION_FAULTS,
+  BLOCK_ENTERED, BLOCK_FIRST_OP, BLOCK_HEADER, BLOCK_MODE, BLOCK_REGION, BLOCK_REGION_ENTRIES, BLOCK_RIP, BLOCK_SECOND_PAGE, COUNT_REGION_COLD, COUNT_REGION_FAULTS,
   COUNT_REGION_INSTRUCTIONS, COUNT_REGION_LEAVES, COUNT_REGION_PENDING, COUNT_REGION_READS, COUNT_REGION_RUNS,
   COUNT_REGION_SYSTEM, COUNT_REGION_UNKNOWN, COUNT_REGION_WRITES, CUR_REC, END_REGION_INSTRUCTIONS, EXC_PENDING, EXIT_REASON,
-  HEAT_INITIAL, MACHINE_BLOCK, MODE, NO_TLB, PROFILING, REGION_BUFFER, REGION_CALLOUTS, REGION_DROPS, REGION_LEAVES, REGION_OPERATIONS,
+  HEAT_INITIAL, JUMPS, JUMP_ENTRIES, JUMP_KEY, MACHINE_BLOCK, MODE, NO_TLB, PROFILING, REGION_BUFFER, REGION_CALLOUTS, REGION_DROPS, REGION_LEAVES, REGION_OPERATIONS,
   REGION_SYSTEM, REMAINING, RIP, TLB,
 } from "../layout";
 import { count, countMore, endOf, granulesHeld, knownBlock, lookUp, operationOf, pageHasCode, setHeat } from "./blocks";
@@ -33,6 +33,28 @@ let calls: u32 = 0;
 export function runRegions(cpu: usize, first: usize): u32 {
   count(cpu, COUNT_REGION_RUNS);
   return load<u32>(MACHINE_BLOCK, PROFILING) != 0 ? runChain<u64>(cpu, first) : runChain<u32>(cpu, first);
+}
+
+// As lookUp, remembering what it found: a region is followed by few others.
+// @ts-ignore: decorator
+@inline
+function jumpTo(cpu: usize, rip: u64): usize {
+  const jump = cpu + JUMPS + ((<usize>(rip ^ (rip >> 10)) & (JUMP_ENTRIES - 1)) << 4);
+  const block: usize = load<u32>(jump, 8);
+  if (
+    load<u64>(jump) == rip && load<u32>(jump, 12) == load<u32>(cpu, JUMP_KEY) && load<u32>(block, BLOCK_MODE) == load<u32>(cpu, MODE)
+  ) return block;
+  return findJump(cpu, rip, jump);
+}
+
+function findJump(cpu: usize, rip: u64, jump: usize): usize {
+  const block = lookUp(cpu, rip);
+  if (block != 0) {
+    store<u64>(jump, rip);
+    store<u32>(jump, <u32>block, 8);
+    store<u32>(jump, load<u32>(cpu, JUMP_KEY), 12);
+  }
+  return block;
 }
 
 // P: u64 to count for a profile, u32 not to.
@@ -68,7 +90,7 @@ function runChain<P>(cpu: usize, first: usize): u32 {
         return REGION_DONE;
       }
       const rip = load<u64>(cpu, RIP);
-      block = lookUp(cpu, rip);
+      block = jumpTo(cpu, rip);
       if (block == 0) {
         ended(cpu, began, COUNT_REGION_UNKNOWN);
         return REGION_DONE;
@@ -134,7 +156,7 @@ export function regionCall(cpu: usize, back: u64): u32 {
   const tlb = load<u32>(cpu, TLB);
   let answer = CALL_ENDED;
   while (mayEnterRegion(cpu)) {
-    const block = lookUp(cpu, load<u64>(cpu, RIP));
+    const block = jumpTo(cpu, load<u64>(cpu, RIP));
     if (block == 0 || load<u32>(block, BLOCK_REGION) == 0) break;
     store<u8>(block, 1, BLOCK_ENTERED);
     if (call_indirect<i32>(load<u32>(block, BLOCK_REGION), cpu, load<u64>(cpu, RIP)) != 0) {
