@@ -47,7 +47,7 @@ export interface CoreExports {
   readonly table: WebAssembly.Table;
   publishRegion(block: number, region: number): void;
   withdrawRegion(block: number, region: number): void;
-  /** The block at a linear address where it lies on one page and is known, else 0. */
+  /** The block at a linear address where it is known, else 0. */
   peekBlock(cpu: number, linear: bigint): number;
   /** The wasm offset of code at a linear address by the TLB, else 0. */
   fetchOffset(cpu: number, linear: bigint): number;

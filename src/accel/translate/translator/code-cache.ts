@@ -42,7 +42,7 @@ export interface TranslatedRegion {
 export interface RegionTranslator<R extends TranslatedRegion = TranslatedRegion> {
   /** A region that begins with a block, or null where there is nothing to gain. */
   translate(source: CodeSource, cpu: number, entry: number, rip: bigint): R | null;
-  /** A module that imports `env.memory` and `core.{read,write,execute,condition,carry}`, and exports regions as "0", "1" ... */
+  /** A module that imports `env.memory` and `core.{read,write,execute,condition,carry,call}`, and exports regions as "0", "1" ... */
   encode(memory: MemoryType, regions: readonly R[]): Uint8Array<ArrayBuffer>;
 }
 

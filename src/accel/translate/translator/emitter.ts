@@ -670,13 +670,27 @@ export class Emitter implements RegisterSets {
     this.code.br(this.exitLabel);
   }
 
-  /** Lets the core execute an instruction that is not translated. */
-  callOut(i: Instruction): void {
-    const { code } = this;
+  // Everything that is in locals goes to the state block, for who runs in between.
+  private spill(): void {
     const sets: RegisterSets = this.sets ?? this;
     this.callOuts++;
     this.storeRegisters(sets.written, sets.vectorsWritten, sets.highWritten);
     this.storeFlags();
+  }
+
+  // It comes back, and nothing is known of it any more.
+  private refill(): void {
+    const sets: RegisterSets = this.sets ?? this;
+    this.loadRegisters(this.code, sets.used, sets.vectorsUsed, sets.highUsed);
+    this.loadFlags();
+    this.flags = null;
+    this.facts = this.facts.join();
+  }
+
+  /** Lets the core execute an instruction that is not translated. */
+  callOut(i: Instruction): void {
+    const { code } = this;
+    this.spill();
     code.get(CPU);
     code.i32(i.rec);
     this.pushBlockRip();
@@ -684,24 +698,18 @@ export class Emitter implements RegisterSets {
     code.call(IMPORT_EXECUTE);
     code.set(I32_A);
     // Also where it leaves: the state block is newer than the locals.
-    this.loadRegisters(code, sets.used, sets.vectorsUsed, sets.highUsed);
-    this.loadFlags();
+    this.refill();
     code.get(I32_A);
     this.leaveIf();
     code.get(CPU);
     code.memory(W.I32_LOAD, L.TLB);
     code.set(TLB);
-    this.flags = null;
-    this.facts = this.facts.join();
   }
 
   /** Calls other code, RIP being its address, and goes on at an offset when it returns there; else the region ends. */
   callRegion(back: number): void {
     const { code } = this;
-    const sets: RegisterSets = this.sets ?? this;
-    this.callOuts++;
-    this.storeRegisters(sets.written, sets.vectorsWritten, sets.highWritten);
-    this.storeFlags();
+    this.spill();
     code.get(CPU);
     code.get(RIP);
     code.memory(W.I64_STORE, L.RIP);
@@ -718,11 +726,9 @@ export class Emitter implements RegisterSets {
     code.i32(1);
     code.op(W.I32_AND, W.RETURN);
     code.end();
-    this.loadRegisters(code, sets.used, sets.vectorsUsed, sets.highUsed);
-    this.loadFlags();
+    this.refill();
     code.get(CPU);
     code.memory(W.I64_LOAD, L.REMAINING);
     code.set(REMAINING);
-    this.flags = null;
   }
 }
