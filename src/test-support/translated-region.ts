@@ -47,7 +47,6 @@ export async function translateForTest(assembly: string): Promise<string[]> {
   const source = {
     view,
     peekBlock: (_cpu: number, linear: bigint) => find(linear),
-    firstOp: (_block: number, op: number) => op,
   };
   const region = translateRegion(source, VCPU_BASE, find(rip), rip);
   cpu.close();

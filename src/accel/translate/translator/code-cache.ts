@@ -13,7 +13,6 @@ import type { CodeListener, Core } from "../core-module.js";
 import {
   BLOCK_DEFERRED,
   BLOCK_ENTERED,
-  BLOCK_FIRST_OP,
   BLOCK_HEAT,
   BLOCK_MODE,
   BLOCK_OFFSET,
@@ -24,7 +23,6 @@ import {
   RIP,
 } from "../layout.js";
 import { guardCore, type RegionImports } from "./guards.js";
-import { OP_REGION } from "./operations.js";
 import { type CodeSource, type Region, translateRegion } from "./region.js";
 import { encodeRegionModule, type MemoryType } from "./region-module.js";
 
@@ -147,7 +145,6 @@ export class CodeCache<R extends TranslatedRegion> implements CodeListener {
     this.source = {
       view: core.view,
       peekBlock: (cpu, linear) => core.exports.peekBlock(cpu, linear) >>> 0,
-      firstOp: (block, op) => (op === OP_REGION ? core.view.getUint16(block + BLOCK_FIRST_OP, true) : op),
     };
     core.codeListener = this;
     this.view.setUint32(MACHINE_BLOCK + HEAT_INITIAL, this.heat, true);

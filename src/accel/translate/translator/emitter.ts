@@ -561,16 +561,22 @@ export class Emitter implements RegisterSets {
     this.access(i, size, write);
   }
 
-  /** Accesses `size` bytes at LINEAR: HOST is where they are. */
-  access(i: Instruction, size: number, write: boolean): void {
+  /** From a linear address to the address of its entry in the TLB. */
+  pushTlbEntry(): void {
     const { code } = this;
-    code.get(LINEAR);
     code.i64(7);
     code.op(W.I64_SHR_U, W.I32_WRAP_I64);
     code.i32((L.TLB_ENTRIES - 1) * L.TLB_ENTRY_BYTES);
     code.op(W.I32_AND);
     code.get(TLB);
     code.op(W.I32_ADD);
+  }
+
+  /** Accesses `size` bytes at LINEAR: HOST is where they are. */
+  access(i: Instruction, size: number, write: boolean): void {
+    const { code } = this;
+    code.get(LINEAR);
+    this.pushTlbEntry();
     code.tee(ENTRY);
     code.memory(W.I64_LOAD, write ? TLB_WRITE : TLB_READ);
     code.get(LINEAR);

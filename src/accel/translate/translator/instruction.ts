@@ -1,8 +1,9 @@
 /** The core's predecoded records as the translator reads them. See core/record.ts and core/blocks.ts. */
-import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_MODE, BLOCK_OFFSET, BLOCK_SECOND_PAGE } from "../layout.js";
+import { BLOCK_COUNT, BLOCK_FIRST_OP, BLOCK_HEADER, BLOCK_MODE, BLOCK_OFFSET, BLOCK_SECOND_PAGE } from "../layout.js";
 import {
   OP_FUSED,
   OP_FUSED_END,
+  OP_REGION,
   OP_RELOOKUP,
   OP_SPECIAL,
   REC_ASIZE,
@@ -73,21 +74,14 @@ export function immediate64(i: Instruction): bigint {
   return (BigInt(i.immHigh) << 32n) | BigInt(i.immLow >>> 0);
 }
 
-/**
- * Reads a block. Null where its code has changed.
- * @param firstOp the operation of a first record that has become the entry of a region
- */
-export function readBlock(
-  view: DataView,
-  address: number,
-  firstOp: (block: number, op: number) => number,
-): GuestBlock | null {
+/** Reads a block. Null where its code has changed. */
+export function readBlock(view: DataView, address: number): GuestBlock | null {
   const count = view.getUint16(address + BLOCK_COUNT, true);
   const instructions: Instruction[] = [];
   let rec = address + BLOCK_HEADER;
   for (let n = 0; n < count; n++, rec += REC_BYTES) {
     let op = view.getUint16(rec + REC_OP, true);
-    if (n === 0) op = firstOp(address, op);
+    if (op === OP_REGION) op = view.getUint16(address + BLOCK_FIRST_OP, true);
     if (op === OP_RELOOKUP) return null;
     const aux = view.getUint32(rec + REC_AUX, true);
     if (op === OP_SPECIAL || (op >= OP_FUSED && op < OP_FUSED_END)) op = aux;

@@ -10,7 +10,6 @@ import {
   type RegisterSets,
   RIP,
   type StaticFlags,
-  TLB,
   Untranslatable,
 } from "./emitter.js";
 import { pushCondition } from "./flags.js";
@@ -50,8 +49,6 @@ export interface CodeSource {
   readonly view: DataView;
   /** Address of the block at a linear address in the current mode and address space, or 0. */
   peekBlock(cpu: number, linear: bigint): number;
-  /** The operation of a block's first record, also where the block is the entry of a region. */
-  firstOp(block: number, op: number): number;
 }
 
 /** A translated region. */
@@ -152,7 +149,7 @@ export function translateRegion(source: CodeSource, cpu: number, entry: number, 
 // ---- Finding the blocks.
 
 function findNodes(source: CodeSource, cpu: number, entry: number, rip: bigint): Node[] | null {
-  const first = readBlock(source.view, entry, source.firstOp);
+  const first = readBlock(source.view, entry);
   if (first === null || !isTranslatableMode(first.mode)) return null;
   const { mode } = first;
   const nodes: Node[] = [];
@@ -168,7 +165,7 @@ function findNodes(source: CodeSource, cpu: number, entry: number, rip: bigint):
           ? BigInt.asUintN(64, rip + BigInt(offset))
           : BigInt.asUintN(32, rip + BigInt(offset));
       const address = offset === 0 ? entry : source.peekBlock(cpu, linear);
-      block = address === 0 ? null : readBlock(source.view, address, source.firstOp);
+      block = address === 0 ? null : readBlock(source.view, address);
       if (block !== null && block.mode !== mode) block = null;
       blocks.set(offset, block);
     }
@@ -448,12 +445,7 @@ class RegionWriter {
     for (const { page, distance } of pages) {
       e.pushRip(page + distance);
       code.tee(LINEAR);
-      code.i64(7);
-      code.op(W.I64_SHR_U, W.I32_WRAP_I64);
-      code.i32((L.TLB_ENTRIES - 1) * L.TLB_ENTRY_BYTES);
-      code.op(W.I32_AND);
-      code.get(TLB);
-      code.op(W.I32_ADD);
+      e.pushTlbEntry();
       code.tee(I32_A);
       code.memory(W.I64_LOAD, TLB_FETCH);
       code.get(LINEAR);

@@ -577,17 +577,25 @@ function compareByPredicate(e: Emitter, i: Instruction, form: number): boolean {
       },
     );
     pushRelation(e, packing, a, b, relations);
-    if (form < 2) return;
-    code.get(a);
-    if (form === 3) S.shuffle(code, 8, [0, 3]);
-    else S.shuffle(code, 4, [0, 5, 6, 7]);
   };
-  if (form < 2) eachLane(e, i, source(e, i), lane, true);
-  else {
-    const b = sourceLow(e, i, form === 3 ? 8 : 4);
-    lane(e.xmm(firstSource(i)), b);
-    popResult(e, i);
+  return byForm(e, i, form, lane);
+}
+
+// What `lane` pushes for each 128 bits of packed operands (forms 0 and 1), or its low element alone (2 and 3).
+function byForm(e: Emitter, i: Instruction, form: number, lane: (a: number, b: number) => void): boolean {
+  if (form < 2) {
+    eachLane(e, i, source(e, i), lane, true);
+    return true;
   }
+  const { code } = e;
+  const b = sourceLow(e, i, form === 3 ? 8 : 4);
+  const a = e.xmm(firstSource(i));
+  lane(a, b);
+  // The elements above stay.
+  code.get(a);
+  if (form === 3) S.shuffle(code, 8, [0, 3]);
+  else S.shuffle(code, 4, [0, 5, 6, 7]);
+  popResult(e, i);
   return true;
 }
 
@@ -667,7 +675,7 @@ function round(e: Emitter, i: Instruction, form: number): boolean {
   const count = form < 2 ? packing.lanes : 1;
   const byControl = (imm & 4) !== 0;
   const opcode = (packing.double ? ROUND_DOUBLES : ROUND_SINGLES)[byControl ? 0 : imm & 3];
-  const lane = (a: number, b: number) => {
+  const lane = (_: number, b: number) => {
     const r = e.temporary(V128_C);
     code.get(b);
     code.simd(opcode);
@@ -691,16 +699,6 @@ function round(e: Emitter, i: Instruction, form: number): boolean {
       },
     );
     code.get(r);
-    if (form < 2) return;
-    code.get(a);
-    if (form === 3) S.shuffle(code, 8, [0, 3]);
-    else S.shuffle(code, 4, [0, 5, 6, 7]);
   };
-  if (form < 2) eachLane(e, i, source(e, i), lane, true);
-  else {
-    const b = sourceLow(e, i, form === 3 ? 8 : 4);
-    lane(e.xmm(firstSource(i)), b);
-    popResult(e, i);
-  }
-  return true;
+  return byForm(e, i, form, lane);
 }
