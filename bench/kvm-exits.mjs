@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { build } from "../scripts/lib/build.mjs";
 import { ensureTestPackages } from "../scripts/lib/debian.mjs";
 import { fail } from "../scripts/lib/project.mjs";
+import { interruptGate } from "./lib/interrupt-gate.mjs";
 
 const { values } = parseArgs({
   options: { rounds: { type: "string", default: "5" }, out: { type: "string", default: "bench-kvm.json" } },
@@ -42,17 +43,7 @@ mov dx, 0xe0
 ${timed("in al, dx")}
 mov ebx, 0xff000000
 ${timed("mov eax, [ebx]")}
-mov dword ptr [${IDT + VECTOR * 8}], offset handler
-mov eax, offset handler
-and eax, 0xffff0000
-or eax, 0x8e00
-mov [${IDT + VECTOR * 8 + 4}], eax
-mov ax, cs
-mov [${IDT + VECTOR * 8 + 2}], ax
-sub esp, 8
-mov word ptr [esp], 0x7ff
-mov dword ptr [esp + 2], ${IDT}
-lidt [esp]
+${interruptGate(IDT, VECTOR)}
 mov al, 0xff
 out 0x21, al
 out 0xa1, al

@@ -1,5 +1,6 @@
 // A multiboot guest that measures how late its local APIC's timer interrupts it in a hot loop, by its TSC.
 import { ensureTestPackages } from "../../scripts/lib/debian.mjs";
+import { interruptGate } from "./interrupt-gate.mjs";
 import { CALIBRATION } from "./lateness.mjs";
 
 const DIST = new URL("../../dist/", import.meta.url);
@@ -47,17 +48,7 @@ const source = (loop, samples) => `
 .long 0x1badb002, 0, 0xe4524ffe
 start: mov esp, ${STACK}
 cli
-mov dword ptr [${IDT + VECTOR * 8}], offset handler
-mov eax, offset handler
-and eax, 0xffff0000
-or eax, 0x8e00
-mov [${IDT + VECTOR * 8 + 4}], eax
-mov ax, cs
-mov [${IDT + VECTOR * 8 + 2}], ax
-sub esp, 8
-mov word ptr [esp], 0x7ff
-mov dword ptr [esp + 2], ${IDT}
-lidt [esp]
+${interruptGate(IDT, VECTOR)}
 add esp, 8
 mov al, 0xff
 out 0x21, al

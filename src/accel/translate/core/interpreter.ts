@@ -2654,8 +2654,7 @@ function runBlocks<N>(cpu: usize, first: usize): void {
       if (way != INDIRECT) {
         if (way == NOT_TAKEN) {
           target = ripAfter(cpu, rec);
-          // The record behind a block's last instruction has no link: END_* of layout.ts are there.
-          next = op == OP_END ? 0 : load<u32>(rec, REC_DISP);
+          next = load<u32>(rec, REC_DISP);
           if (load<u8>(rec, REC_SCALE) & LINK_NEXT) link = rec + REC_DISP;
         } else {
           target = load<u64>(cpu, BLOCK_RIP) + load<u64>(rec, REC_IMM);
